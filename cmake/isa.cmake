@@ -1,0 +1,27 @@
+# Files that may use instructions beyond the baseline carry them in their name; they are called
+# only after CPUID said yes. On other processors they are left out, and the portable code serves.
+#   *_avx2.c  *_avx512.c  *_avx512bf16.c  *_amx.c
+function(cagen_isa_files list_name)
+  set(kept "")
+  foreach(file IN LISTS ${list_name})
+    set(flags "")
+    if(file MATCHES "_avx2\\.c$")
+      set(flags -mavx2 -mfma -mf16c)
+    elseif(file MATCHES "_avx512\\.c$")
+      set(flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
+    elseif(file MATCHES "_avx512bf16\\.c$")
+      set(flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mprefer-vector-width=512)
+    elseif(file MATCHES "_amx\\.c$")
+      set(flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mamx-tile -mamx-bf16
+                -mprefer-vector-width=512)
+    endif()
+    if(flags)
+      if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+        continue()
+      endif()
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")
+    endif()
+    list(APPEND kept ${file})
+  endforeach()
+  set(${list_name} ${kept} PARENT_SCOPE)
+endfunction()

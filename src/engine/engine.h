@@ -1,0 +1,136 @@
+/* engine: the table of compute kernels that a device must offer.
+ *
+ * engine/ref/ is plain readable C and what the others are compared with, engine/cpu/ is oneDNN and
+ * our own vector kernels. Layouts: images [n, h, w, c], tokens [n, t, c]; weights as in their file
+ * ([c_out, c_in, kh, kw] and [out, in]). Activations are f32 or bf16 (x and y of one call share the
+ * type); biases, norm parameters and per-channel vectors are f32; sums are accumulated in f32.
+ *
+ * Shapes are the caller's responsibility: a mismatch is a programming error and aborts. FALSE and
+ * an error (CG_ERROR_ENGINE, CG_ERROR_MEMORY) mean that the compute library or the machine refused.
+ */
+#ifndef CG_ENGINE_ENGINE_H
+#define CG_ENGINE_ENGINE_H
+
+#include "base/error.h"
+#include "tensor/tensor.h"
+
+#define CG_ENGINE_VERSION 1
+
+typedef enum {
+    CG_ACT_NONE,
+    CG_ACT_SILU,       /* x * sigmoid(x) */
+    CG_ACT_GELU,       /* x * Phi(x), exact (erf) */
+    CG_ACT_QUICK_GELU, /* x * sigmoid(1.702 x) */
+    CG_ACT_RELU,
+} CgActivation;
+
+typedef struct {
+    int c_in, c_out;
+    int kernel_h, kernel_w;
+    int stride;                                   /* the same both ways */
+    int pad_top, pad_bottom, pad_left, pad_right; /* zeros */
+} CgConvGeometry;
+
+/* A convolution kernel or linear matrix with its bias, in the engine's own packed form. */
+typedef struct CgWeight CgWeight;
+
+/* What happens to a convolution's or linear layer's sum: y = act(sum + bias) + residual.
+ * act together with residual is not offered. */
+typedef struct {
+    const CgTensor *bias;     /* f32 [c_out], instead of the weight's own; NULL: its own */
+    const CgTensor *residual; /* shape and type of y, may be y itself; NULL: none */
+    CgActivation act;
+} CgEngineEpilogue;
+
+/* softmax(scale * q k^T) v for each sample and head. Head m of a token is the head_dim elements
+ * from m * head_dim of its row; rows are *_row elements apart, samples t * row. causal: query i
+ * sees keys 0..i. */
+typedef struct {
+    CgDType dtype; /* of q, k, v and y */
+    int n, heads, head_dim;
+    int tq, tk; /* tokens of queries; of keys and values */
+    float scale;
+    gboolean causal;
+    const void *q, *k, *v;
+    size_t q_row, k_row, v_row;
+    void *y;
+    size_t y_row;
+} CgAttention;
+
+typedef struct CgEngine CgEngine;
+
+typedef struct {
+    guint32 version;  /* CG_ENGINE_VERSION */
+    const char *name; /* "ref", "cpu" */
+    void (*free)(CgEngine *e);
+
+    /* A tensor from the engine's pool, not initialised; unref gives the memory back to the pool. */
+    CgTensor *(*tensor)(CgEngine *e, CgDType dtype, CgShape shape);
+
+    /* W [c_out, c_in, kh, kw] (or [out, in]: geometry 1x1) in any float type, BIAS f32-convertible
+     * [c_out] or NULL. DTYPE is the type that it will compute in. Packing happens at the first use;
+     * until then W is referenced. */
+    CgWeight *(*weight_new)(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
+                            CgTensor *bias);
+    void (*weight_free)(CgEngine *e, CgWeight *w);
+
+    /* x [n, h, w, c_in] -> y [n, h', w', c_out], h' = (h + pad_top + pad_bottom - kh) / stride + 1.
+     */
+    gboolean (*conv2d)(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
+                       CgTensor *y, GError **error);
+    /* x [.., in] -> y [.., out]; the leading dims are rows. Weight geometry must be 1x1. */
+    gboolean (*linear)(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
+                       CgTensor *y, GError **error);
+    gboolean (*attention)(CgEngine *e, const CgAttention *a, GError **error);
+
+    /* x [n, .., c], statistics per sample and group over all inner positions, biased variance;
+     * y = act((x - mean) / sqrt(var + eps) * gamma + beta). y may be x. */
+    void (*group_norm)(CgEngine *e, const CgTensor *x, int groups, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgActivation act, CgTensor *y);
+    /* Over the last dim. y may be x. */
+    void (*layer_norm)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgTensor *y);
+    /* y = act(x). y may be x. */
+    void (*activate)(CgEngine *e, CgActivation act, const CgTensor *x, CgTensor *y);
+    /* x [.., 2c] -> y [.., c]: y = x[:c] * gelu(x[c:]). */
+    void (*geglu)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* y = a + scale * b. y may be a or b. */
+    void (*add)(CgEngine *e, const CgTensor *a, const CgTensor *b, float scale, CgTensor *y);
+    /* x [n, .., c] + v [n, c] or [1, c] (f32) over all positions. y may be x. */
+    void (*add_channels)(CgEngine *e, const CgTensor *x, const CgTensor *v, CgTensor *y);
+    /* x [n, h, w, c] -> y [n, h', w', c]: source index = floor(i * h / h'). */
+    void (*upsample_nearest)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* a [.., ca], b [.., cb] -> y [.., ca + cb]. */
+    void (*concat)(CgEngine *e, const CgTensor *a, const CgTensor *b, CgTensor *y);
+    /* Over the last dim, maximum subtracted, sums in f32. y may be x. */
+    void (*softmax)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* f32 <-> bf16 (or a copy). */
+    void (*cast)(CgEngine *e, const CgTensor *x, CgTensor *y);
+} CgEngineOps;
+
+struct CgEngine {
+    const CgEngineOps *ops;
+};
+
+/* The engines of this build. */
+CgEngine *cg_engine_ref_new(void);
+CgEngine *cg_engine_cpu_new(void);
+static inline void cg_engine_free(CgEngine *e)
+{
+    if (e)
+        e->ops->free(e);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgEngine, cg_engine_free)
+
+/* What an engine can say of itself (doctor, manifest). */
+typedef struct {
+    char library[64];           /* "oneDNN 2.6.3" */
+    char isa[64];               /* "AVX-512 with bf16" */
+    CgDType auto_dtype;         /* what --dtype auto means here */
+    size_t pool_bytes;          /* held by the pool now */
+    size_t pool_peak;           /* most in use at once */
+    guint64 system_allocations; /* times that the pool asked the system for memory */
+} CgEngineInfo;
+void cg_engine_cpu_info(CgEngine *e, CgEngineInfo *info);
+
+#endif

@@ -1,0 +1,79 @@
+/* ops: the operations that models are written in.
+ *
+ * An op takes a context and tensors and returns a new tensor that the caller owns. Engine failures
+ * and cancellation are sticky: the context keeps the first error, further ops do nothing (and
+ * return tensors of the right shape with undefined content), and whoever called the model asks
+ * cg_context_ok() once at the end. Shape mismatches are programming errors and abort.
+ */
+#ifndef CG_OPS_OPS_H
+#define CG_OPS_OPS_H
+
+#include "engine/engine.h"
+
+/* Time and work by kind, for the bench and for --verbose. */
+typedef enum {
+    CG_OP_CONV,
+    CG_OP_LINEAR,
+    CG_OP_ATTENTION,
+    CG_OP_NORM,
+    CG_OP_POINTWISE,
+    CG_OP_MOVE,
+    CG_OP_KINDS
+} CgOpKind;
+const char *cg_op_kind_name(CgOpKind kind);
+
+typedef struct {
+    double seconds[CG_OP_KINDS];
+    double flops[CG_OP_KINDS]; /* multiply and add counted as two */
+    guint64 calls[CG_OP_KINDS];
+} CgProfile;
+
+typedef struct {
+    CgEngine *engine;
+    CgDType dtype;      /* of activations: f32 or bf16 */
+    GError *error;      /* the first failure, or NULL */
+    CgProfile *profile; /* filled when not NULL */
+} CgContext;
+
+void cg_context_init(CgContext *cx, CgEngine *engine, CgDType dtype);
+void cg_context_clear(CgContext *cx);
+/* TRUE when nothing failed; else moves the error out and makes the context usable again. */
+gboolean cg_context_ok(CgContext *cx, GError **error);
+
+/* y = act(sum + bias) + residual. in_place: write over residual, which is then also the result. */
+typedef struct {
+    CgTensor *bias; /* f32 [c_out] instead of the layer's own */
+    CgTensor *residual;
+    gboolean in_place;
+    CgActivation act;
+} CgEpilogue;
+#define CG_PLAIN ((CgEpilogue){0})
+
+/* x [n, h, w, c_in] -> [n, h', w', c_out]. */
+CgTensor *cg_conv2d(CgContext *cx, const CgConvGeometry *g, CgWeight *w, CgTensor *x,
+                    CgEpilogue ep);
+/* x [.., in] -> [.., out]. */
+CgTensor *cg_linear(CgContext *cx, int out, CgWeight *w, CgTensor *x, CgEpilogue ep);
+/* q [n, tq, heads * d], k and v [n or 1, tk, heads * d] -> [n, tq, heads * d]; scale 1 / sqrt(d).
+ */
+CgTensor *cg_attention(CgContext *cx, CgTensor *q, CgTensor *k, CgTensor *v, int heads,
+                       gboolean causal);
+/* The same from one tensor qkv [n, t, 3 * heads * d] (queries, keys, values side by side). */
+CgTensor *cg_attention_qkv(CgContext *cx, CgTensor *qkv, int heads, gboolean causal);
+CgTensor *cg_group_norm(CgContext *cx, CgTensor *x, int groups, float eps, CgTensor *gamma,
+                        CgTensor *beta, CgActivation act);
+CgTensor *cg_layer_norm(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma, CgTensor *beta);
+CgTensor *cg_activate(CgContext *cx, CgActivation act, CgTensor *x);
+CgTensor *cg_geglu(CgContext *cx, CgTensor *x);
+/* a + scale * b. */
+CgTensor *cg_add(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
+/* The same, written over A, which must have no other user; returns a new reference to A. */
+CgTensor *cg_add_in_place(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
+/* x [n, .., c] + v [n or 1, c] (f32), written over X. */
+CgTensor *cg_add_channels_in_place(CgContext *cx, CgTensor *x, CgTensor *v);
+CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
+CgTensor *cg_concat(CgContext *cx, CgTensor *a, CgTensor *b);
+/* To DTYPE; a new reference when it already is. */
+CgTensor *cg_cast(CgContext *cx, CgTensor *x, CgDType dtype);
+
+#endif
