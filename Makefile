@@ -1,0 +1,58 @@
+# A thin front for CMake: `make help` lists what there is.
+# JOBS=N limits parallel compilation, FUZZ_SECONDS=N the time per fuzz target.
+JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: build check bench asan fuzz format install clean help deps
+
+build: deps
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
+deps:
+	@scripts/install-deps.sh build
+
+check:
+	@scripts/install-deps.sh check
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+	@ctest --preset release
+
+bench: build
+	@for program in build/release/bench/bench_*; do \
+	    if [ -f "$$program" ] && [ -x "$$program" ]; then "$$program" || exit 1; fi; \
+	done
+
+asan:
+	@scripts/install-deps.sh asan
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --preset asan
+	@scripts/fuzz.sh build/asan $(FUZZ_SECONDS)
+
+fuzz:
+	@scripts/install-deps.sh asan
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@scripts/fuzz.sh build/asan $(FUZZ_SECONDS)
+
+format:
+	@scripts/format.sh
+
+install: build
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	@rm -rf build
+
+help:
+	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
+	@echo 'make check     build and run all tests'
+	@echo 'make bench     speed of the kernels'
+	@echo 'make asan      all tests and every fuzz target under address and undefined-behaviour sanitizers'
+	@echo 'make fuzz      the fuzz targets alone, FUZZ_SECONDS=60 each'
+	@echo 'make format    clang-format the sources'
+	@echo 'make install   to PREFIX=/usr/local, below DESTDIR'
+	@echo 'make clean     remove build/'
