@@ -1,6 +1,9 @@
 #include "base/error.h"
 
-G_DEFINE_QUARK(cagen - error - quark, cg_error)
+GQuark cg_error_quark(void)
+{
+    return g_quark_from_static_string("cagen-error-quark");
+}
 
 int cg_error_exit_code(const GError *error)
 {
