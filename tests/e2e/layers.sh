@@ -23,7 +23,7 @@ check_tree() {
         layer = part[1] == "include" ? "cagen" : part[2]
         example = part[1] == "examples"
         if (!example && !(layer in rank)) wrong("the folder " layer " is not in the list of layers")
-        engine = FILENAME ~ /^src\/engine\// || FILENAME == "src/base/system.c"
+        engine = FILENAME ~ /^src\/engine\// || FILENAME ~ /^src\/base\/(system|cpu)\.c$/
     }
     /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
         name = $0
@@ -55,7 +55,7 @@ check_tree() {
     }
     /^[ \t]*#[ \t]*(if|ifdef|ifndef|elif)/ {
         if (!engine && $0 ~ /__(SSE|AVX|AMX|FMA|F16C|x86_64|amd64|i386|aarch64|arm|ARM|riscv|powerpc|CUDA)|USE_CUDA/)
-            wrong("processor test outside src/engine/ and src/base/system.c")
+            wrong("processor test outside src/engine/ and src/base/cpu.c")
     }
     END { exit bad }')
 }
@@ -108,7 +108,7 @@ allow src/nn/a.c '#include "nn/linear-private.h"'
 allow src/engine/cpu/onednn_conv.c '#include <dnnl.h>'
 allow src/image/a.c '#include <vips/vips.h>'
 allow src/engine/cpu/a.c '#if defined(__x86_64__)'
-allow src/base/system.c '#if defined(__x86_64__)'
+allow src/base/cpu.c '#if defined(__x86_64__)'
 allow src/pipeline/a.c '#include <cagen/cagen.h>'
 allow examples/a.c '#include <cagen/cagen.h>'
 
