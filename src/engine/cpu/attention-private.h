@@ -1,0 +1,52 @@
+/* attention-private: what the paths of the fused attention share, and the table of them. */
+#ifndef CG_ENGINE_CPU_ATTENTION_PRIVATE_H
+#define CG_ENGINE_CPU_ATTENTION_PRIVATE_H
+
+#include "base/system.h"
+#include "engine/cpu/attention.h"
+
+/* How one call is cut up, made by the path. */
+typedef struct {
+    const CgAttention *a;
+    float scale_log2;  /* |scale| * log2(e): p = 2^(scale_log2 * (s - max)) */
+    gboolean negate;   /* scale < 0: q was packed with its sign turned */
+    int block_q;       /* queries that run() does at once */
+    int block_k;       /* keys between two updates of maximum and sum */
+    int dim;           /* head_dim as packed */
+    size_t kv_bytes;   /* packed keys and values of one head of one sample */
+    size_t work_bytes; /* scratch of one thread */
+} CgAttentionPlan;
+
+/* Keys that one call of pack() does. */
+#define CG_ATTENTION_PACK 64
+
+typedef struct {
+    const char *name;
+    guint dtypes; /* bits 1 << CgDType */
+    gboolean (*available)(const CgCpuFeatures *cpu);
+    /* block_q .. work_bytes; the rest is filled in. */
+    void (*plan)(CgAttentionPlan *p);
+    /* Keys and values KEY .. KEY + CG_ATTENTION_PACK - 1 of a head into its part KV. */
+    void (*pack)(const CgAttentionPlan *p, int sample, int head, int key, void *kv);
+    /* Queries QUERY .. QUERY + block_q - 1 of a head. KV and WORK are 64-byte aligned. */
+    void (*run)(const CgAttentionPlan *p, int sample, int head, int query, const void *kv,
+                void *work);
+} CgAttentionPath;
+
+/* All paths compiled in, fastest first, NULL at the end. */
+extern const CgAttentionPath *const cg_attention_paths[];
+
+extern const CgAttentionPath cg_attention_portable;
+
+/* A with PATH on THREADS threads. */
+gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int threads,
+                          CgPool *pool, GError **error);
+
+/* The first element of token T of SAMPLE in a tensor of TOKENS rows, head HEAD. */
+static inline size_t cg_attention_offset(const CgAttention *a, int sample, int tokens, int t,
+                                         int head, size_t row)
+{
+    return ((size_t)sample * tokens + t) * row + (size_t)head * a->head_dim;
+}
+
+#endif

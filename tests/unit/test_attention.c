@@ -1,0 +1,391 @@
+/* The fused attention: every path that this processor can run against sums in double. */
+#include "base/rng.h"
+#include "engine/cpu/attention-private.h"
+#include "engine/pool.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One case, with its tensors inside one fused [n, t, 3 c + pad] tensor when tq == tk. */
+typedef struct {
+    int n, heads, dim, tq, tk;
+    gboolean causal;
+    float spread; /* standard deviation of q and k */
+    float scale;  /* 0: 1 / sqrt(dim) */
+} Case;
+
+typedef struct {
+    CgAttention a;
+    void *memory[4]; /* q, k, v, y */
+    size_t y_bytes;
+} Problem;
+
+static void fill(void *data, CgDType dtype, size_t count, float spread, int stream)
+{
+    g_autofree float *x = g_new(float, count);
+    cg_rng_normals(7, (uint64_t)stream, 0, x, count);
+    for (size_t i = 0; i < count; i++)
+        x[i] *= spread;
+    cg_dtype_convert(x, CG_F32, data, dtype, count);
+}
+
+static void poison(void *data, size_t bytes)
+{
+    memset(data, 0xff, bytes); /* NaN in f32 and bf16 */
+}
+
+static void problem_init(Problem *p, const Case *c, CgDType dtype)
+{
+    size_t width = (size_t)c->heads * c->dim, e = cg_dtype_size(dtype);
+    memset(p, 0, sizeof *p);
+    p->a = (CgAttention){.dtype = dtype,
+                         .n = c->n,
+                         .heads = c->heads,
+                         .head_dim = c->dim,
+                         .tq = c->tq,
+                         .tk = c->tk,
+                         .scale = c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->dim),
+                         .causal = c->causal};
+    if (c->tq == c->tk) {
+        /* Fused q, k, v with a pad of 3 elements that breaks every alignment. */
+        size_t row = 3 * width + 3, count = (size_t)c->n * c->tq * row;
+        p->memory[0] = g_malloc(count * e);
+        fill(p->memory[0], dtype, count, c->spread, 1);
+        p->a.q = p->memory[0];
+        p->a.k = (char *)p->memory[0] + width * e;
+        p->a.v = (char *)p->memory[0] + 2 * width * e;
+        p->a.q_row = p->a.k_row = p->a.v_row = row;
+    } else {
+        size_t tokens[3] = {(size_t)c->tq, (size_t)c->tk, (size_t)c->tk};
+        for (int i = 0; i < 3; i++) {
+            size_t count = (size_t)c->n * tokens[i] * width;
+            p->memory[i] = g_malloc(count * e);
+            fill(p->memory[i], dtype, count, c->spread, i + 1);
+        }
+        p->a.q = p->memory[0];
+        p->a.k = p->memory[1];
+        p->a.v = p->memory[2];
+        p->a.q_row = p->a.k_row = p->a.v_row = width;
+    }
+    p->a.y_row = width + 5;
+    p->y_bytes = (size_t)c->n * c->tq * p->a.y_row * e;
+    p->memory[3] = p->a.y = g_malloc(p->y_bytes);
+    poison(p->a.y, p->y_bytes);
+}
+
+static void problem_clear(Problem *p)
+{
+    for (int i = 0; i < 4; i++)
+        g_free(p->memory[i]);
+}
+
+static double element(const void *data, CgDType dtype, size_t i)
+{
+    return dtype == CG_F32 ? ((const float *)data)[i]
+                           : cg_f32_from_bf16(((const uint16_t *)data)[i]);
+}
+
+/* Query I of a head in double, into OUT[head_dim]. */
+static void reference_row(const CgAttention *a, int sample, int head, int i, double *weight,
+                          double *out)
+{
+    size_t q = cg_attention_offset(a, sample, a->tq, i, head, a->q_row);
+    int keys = a->causal ? MIN(a->tk, i + 1) : a->tk;
+    double top = -INFINITY, sum = 0;
+    for (int t = 0; t < keys; t++) {
+        size_t k = cg_attention_offset(a, sample, a->tk, t, head, a->k_row);
+        double s = 0;
+        for (int d = 0; d < a->head_dim; d++)
+            s += element(a->q, a->dtype, q + d) * element(a->k, a->dtype, k + d);
+        weight[t] = s * a->scale;
+        top = MAX(top, weight[t]);
+    }
+    memset(out, 0, (size_t)a->head_dim * sizeof *out);
+    for (int t = 0; t < keys; t++) {
+        size_t v = cg_attention_offset(a, sample, a->tk, t, head, a->v_row);
+        double e = exp(weight[t] - top);
+        sum += e;
+        for (int d = 0; d < a->head_dim; d++)
+            out[d] += e * element(a->v, a->dtype, v + d);
+    }
+    for (int d = 0; d < a->head_dim; d++)
+        out[d] /= sum;
+}
+
+/* Relative L2 of y against double; NaN when y has any. */
+static double problem_error(const Problem *p)
+{
+    const CgAttention *a = &p->a;
+    g_autofree double *weight = g_new(double, a->tk);
+    g_autofree double *want = g_new(double, a->head_dim);
+    double wrong = 0, all = 0;
+    for (int s = 0; s < a->n; s++) {
+        for (int h = 0; h < a->heads; h++) {
+            for (int i = 0; i < a->tq; i++) {
+                reference_row(a, s, h, i, weight, want);
+                size_t y = cg_attention_offset(a, s, a->tq, i, h, a->y_row);
+                for (int d = 0; d < a->head_dim; d++) {
+                    double e = element(a->y, a->dtype, y + d) - want[d];
+                    wrong += e * e;
+                    all += want[d] * want[d];
+                }
+            }
+        }
+    }
+    return sqrt(wrong / all);
+}
+
+static void run(const CgAttentionPath *path, Problem *p, int threads)
+{
+    g_autoptr(GError) error = NULL;
+    CgPool *pool = cg_pool_new();
+    g_assert_true(cg_attention_run(path, &p->a, threads, pool, &error));
+    g_assert_no_error(error);
+    cg_pool_unref(pool);
+}
+
+static double limit(CgDType dtype)
+{
+    return dtype == CG_F32 ? 2e-6 : 1e-2;
+}
+
+static void check_within(const CgAttentionPath *path, const Case *c, double tolerance)
+{
+    for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+        if (!(path->dtypes & (1u << dtype)))
+            continue;
+        Problem p;
+        problem_init(&p, c, dtype);
+        run(path, &p, 2);
+        double error = problem_error(&p);
+        if (!(error <= MAX(limit(dtype), tolerance)))
+            g_error("%s %s: dim %d, %d x %d tokens%s: error %g", path->name, cg_dtype_name(dtype),
+                    c->dim, c->tq, c->tk, c->causal ? ", causal" : "", error);
+        problem_clear(&p);
+    }
+}
+
+static void check(const CgAttentionPath *path, const Case *c)
+{
+    check_within(path, c, 0);
+}
+
+static const int dims[] = {40, 80, 160, 64, 512, 1, 8, 33};
+static const int lengths[] = {1, 7, 63, 65, 77, 129, 300};
+
+static void every_length_and_head_dim_matches_double(gconstpointer path)
+{
+    for (size_t d = 0; d < G_N_ELEMENTS(dims); d++) {
+        for (size_t t = 0; t < G_N_ELEMENTS(lengths); t++) {
+            Case c = {.n = 2,
+                      .heads = 1,
+                      .dim = dims[d],
+                      .tq = lengths[t],
+                      .tk = lengths[t],
+                      .spread = 1};
+            if (dims[d] < 80)
+                c.n = 2;
+            check(path, &c);
+        }
+    }
+}
+
+static void queries_and_keys_may_differ_in_number(gconstpointer path)
+{
+    for (size_t t = 0; t < G_N_ELEMENTS(lengths); t++) {
+        check(path,
+              &(Case){.n = 2, .heads = 2, .dim = 40, .tq = 130, .tk = lengths[t], .spread = 1});
+        check(path,
+              &(Case){.n = 1, .heads = 1, .dim = 80, .tq = lengths[t], .tk = 77, .spread = 1});
+    }
+}
+
+static void causal_queries_see_no_later_key(gconstpointer path)
+{
+    for (size_t t = 0; t < G_N_ELEMENTS(lengths); t++)
+        check(path, &(Case){.n = 1,
+                            .heads = 2,
+                            .dim = 64,
+                            .tq = lengths[t],
+                            .tk = lengths[t],
+                            .causal = TRUE,
+                            .spread = 1});
+    /* Not even a NaN in later tokens reaches them. */
+    Problem p;
+    Case c = {.n = 1, .heads = 1, .dim = 64, .tq = 300, .tk = 300, .causal = TRUE, .spread = 1};
+    problem_init(&p, &c, CG_BF16);
+    uint16_t *k = (uint16_t *)p.a.k;
+    for (int t = 100; t < 300; t++)
+        k[(size_t)t * p.a.k_row] = 0x7fc0;
+    run(path, &p, 2);
+    const uint16_t *y = p.a.y;
+    for (int t = 0; t < 300; t++)
+        g_assert_cmpint(isnan(cg_f32_from_bf16(y[(size_t)t * p.a.y_row])), ==, t >= 100);
+    problem_clear(&p);
+}
+
+/* Scores of +-80 (standard deviation), up to +-300, where an f32 score itself errs by 1e-5. */
+static void large_logits_do_not_overflow(gconstpointer path)
+{
+    const Case positive = {
+        .n = 1, .heads = 2, .dim = 40, .tq = 129, .tk = 300, .spread = 3.556f, .scale = 1};
+    const Case negative = {
+        .n = 1, .heads = 1, .dim = 80, .tq = 129, .tk = 300, .spread = 3, .scale = -1};
+    check_within(path, &positive, 1e-5);
+    check_within(path, &negative, 1e-5);
+}
+
+static void zero_scale_is_the_mean(gconstpointer path)
+{
+    const Case c = {.n = 1, .heads = 1, .dim = 40, .tq = 65, .tk = 300, .spread = 1};
+    Problem p;
+    problem_init(&p, &c, CG_BF16);
+    p.a.scale = 0;
+    run(path, &p, 2);
+    g_assert_cmpfloat(problem_error(&p), <=, limit(CG_BF16));
+    problem_clear(&p);
+}
+
+/* A NaN in q reaches its own row alone; one in k or v all rows of the head. */
+static void nan_stays_visible(gconstpointer path)
+{
+    const Case c = {.n = 1, .heads = 2, .dim = 40, .tq = 77, .tk = 300, .spread = 1};
+    for (int which = 0; which < 3; which++) {
+        Problem p;
+        problem_init(&p, &c, CG_BF16);
+        uint16_t *data = p.memory[which];
+        data[(size_t)70 * p.a.q_row + 11] = 0x7fc0; /* token 70, head 0 */
+        run(path, &p, 2);
+        const uint16_t *y = p.a.y;
+        for (int t = 0; t < c.tq; t++) {
+            gboolean bad = which != 0 || t == 70;
+            g_assert_cmpint(isnan(cg_f32_from_bf16(y[(size_t)t * p.a.y_row + 11])), ==, bad);
+            g_assert_false(isnan(cg_f32_from_bf16(y[(size_t)t * p.a.y_row + 40 + 11])));
+        }
+        problem_clear(&p);
+    }
+}
+
+/* A key whose score is -inf has no weight, wherever it stands. */
+static void minus_infinity_has_no_weight(gconstpointer path)
+{
+    const Case c = {.n = 1, .heads = 1, .dim = 40, .tq = 77, .tk = 300, .spread = 1};
+    for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+        if (!(((const CgAttentionPath *)path)->dtypes & (1u << dtype)))
+            continue;
+        Problem p;
+        problem_init(&p, &c, dtype);
+        size_t e = cg_dtype_size(dtype);
+        const float one = 1, minus = -INFINITY;
+        for (int t = 0; t < c.tq; t++)
+            cg_dtype_convert(&one, CG_F32, (char *)p.memory[0] + t * p.a.q_row * e, dtype, 1);
+        for (int t = 0; t < c.tk; t++) {
+            if (t < 150 || t % 7 == 0)
+                cg_dtype_convert(&minus, CG_F32, (char *)p.memory[1] + t * p.a.k_row * e, dtype, 1);
+        }
+        run(path, &p, 2);
+        g_assert_cmpfloat(problem_error(&p), <=, limit(dtype));
+        problem_clear(&p);
+    }
+}
+
+static void bytes_do_not_depend_on_the_thread_count(gconstpointer path)
+{
+    const Case c = {.n = 2, .heads = 3, .dim = 40, .tq = 300, .tk = 300, .spread = 1};
+    for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+        if (!(((const CgAttentionPath *)path)->dtypes & (1u << dtype)))
+            continue;
+        Problem p[3];
+        for (int i = 0; i < 3; i++) {
+            problem_init(&p[i], &c, dtype);
+            run(path, &p[i], i + 1);
+            g_assert_cmpmem(p[i].a.y, p[i].y_bytes, p[0].a.y, p[0].y_bytes);
+        }
+        for (int i = 0; i < 3; i++)
+            problem_clear(&p[i]);
+    }
+}
+
+/* What lies between the rows of y is not ours. */
+static void rows_of_y_are_written_and_nothing_else(gconstpointer path)
+{
+    const Case c = {.n = 2, .heads = 3, .dim = 33, .tq = 77, .tk = 77, .spread = 1};
+    Problem p;
+    problem_init(&p, &c, CG_BF16);
+    run(path, &p, 2);
+    const uint16_t *y = p.a.y;
+    for (size_t t = 0; t < (size_t)c.n * c.tq; t++) {
+        for (size_t i = 0; i < p.a.y_row; i++) {
+            if (i < (size_t)c.heads * c.dim)
+                g_assert_false(isnan(cg_f32_from_bf16(y[t * p.a.y_row + i])));
+            else
+                g_assert_cmphex(y[t * p.a.y_row + i], ==, 0xffff);
+        }
+    }
+    problem_clear(&p);
+}
+
+static void repeated_calls_ask_the_system_for_nothing(void)
+{
+    const Case c = {.n = 2, .heads = 3, .dim = 40, .tq = 300, .tk = 77, .spread = 1};
+    CgPool *pool = cg_pool_new();
+    Problem p;
+    problem_init(&p, &c, CG_F32);
+    g_assert_true(cg_cpu_attention(&p.a, pool, NULL));
+    guint64 before = cg_pool_stats(pool).system_allocations;
+    for (int i = 0; i < 3; i++)
+        g_assert_true(cg_cpu_attention(&p.a, pool, NULL));
+    g_assert_cmpuint(cg_pool_stats(pool).system_allocations, ==, before);
+    problem_clear(&p);
+    cg_pool_unref(pool);
+}
+
+static void other_types_are_refused(void)
+{
+    g_autoptr(GError) error = NULL;
+    CgPool *pool = cg_pool_new();
+    CgAttention a = {.dtype = CG_I32, .n = 1, .heads = 1, .head_dim = 1, .tq = 1, .tk = 1};
+    g_assert_false(cg_cpu_attention(&a, pool, &error));
+    g_assert_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED);
+    cg_pool_unref(pool);
+}
+
+static void add(const CgAttentionPath *path)
+{
+    static const struct {
+        const char *name;
+        void (*test)(gconstpointer);
+    } tests[] = {
+#define TEST(name) {#name, name}
+        TEST(every_length_and_head_dim_matches_double),
+        TEST(queries_and_keys_may_differ_in_number),
+        TEST(causal_queries_see_no_later_key),
+        TEST(large_logits_do_not_overflow),
+        TEST(zero_scale_is_the_mean),
+        TEST(nan_stays_visible),
+        TEST(minus_infinity_has_no_weight),
+        TEST(bytes_do_not_depend_on_the_thread_count),
+        TEST(rows_of_y_are_written_and_nothing_else),
+#undef TEST
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_autofree char *name = g_strdup_printf("/attention/%s/%s", path->name, tests[i].name);
+        g_test_add_data_func(name, path, tests[i].test);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    const CgCpuFeatures *cpu = cg_cpu_features();
+    for (int i = 0; cg_attention_paths[i]; i++) {
+        if (cg_attention_paths[i]->available(cpu))
+            add(cg_attention_paths[i]);
+        else
+            g_test_message("this processor has no %s", cg_attention_paths[i]->name);
+    }
+    g_test_add_func("/attention/repeated_calls_ask_the_system_for_nothing",
+                    repeated_calls_ask_the_system_for_nothing);
+    g_test_add_func("/attention/other_types_are_refused", other_types_are_refused);
+    return g_test_run();
+}
