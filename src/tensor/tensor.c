@@ -200,31 +200,40 @@ CgTensor *cg_tensor_nhwc_to_nchw(const CgTensor *t)
 typedef uint16_t Unaligned16 __attribute__((aligned(1), may_alias));
 typedef uint32_t Unaligned32 __attribute__((aligned(1), may_alias));
 
-/* Whether one of N elements has all the bits of MASK, the exponent, set: NaN or infinity. */
-static gboolean any_special16(const Unaligned16 *x, size_t n, uint16_t mask)
+/* 1 when one of N elements has all the bits of MASK, the exponent, set: NaN or infinity. */
+static unsigned special16(const Unaligned16 *x, size_t n, uint16_t mask)
 {
-    size_t found = 0;
-#pragma omp parallel for simd schedule(static) reduction(+ : found) if (parallel : n >= 262144)
+    uint16_t found = 0;
+#pragma omp simd reduction(| : found)
     for (size_t i = 0; i < n; i++)
-        found += (x[i] & mask) == mask;
-    return found > 0;
+        found |= (x[i] & mask) == mask;
+    return found;
 }
 
-static gboolean any_special32(const Unaligned32 *x, size_t n, uint32_t mask)
+static unsigned special32(const Unaligned32 *x, size_t n, uint32_t mask)
 {
-    size_t found = 0;
-#pragma omp parallel for simd schedule(static) reduction(+ : found) if (parallel : n >= 262144)
+    uint32_t found = 0;
+#pragma omp simd reduction(| : found)
     for (size_t i = 0; i < n; i++)
-        found += (x[i] & mask) == mask;
-    return found > 0;
+        found |= (x[i] & mask) == mask;
+    return found;
 }
 
 gboolean cg_tensor_is_finite(const CgTensor *t)
 {
-    g_assert(t->dtype == CG_F32 || t->dtype == CG_BF16 || t->dtype == CG_F16);
-    if (t->dtype == CG_F32)
-        return !any_special32(t->data, t->count, 0x7f800000u);
-    return !any_special16(t->data, t->count, t->dtype == CG_BF16 ? 0x7f80u : 0x7c00u);
+    const size_t block = 16384, blocks = t->count / block + (t->count % block != 0);
+    const uint16_t mask16 = t->dtype == CG_BF16 ? 0x7f80u : 0x7c00u;
+    const gboolean wide = t->dtype == CG_F32;
+    unsigned found = 0;
+
+    g_assert(wide || t->dtype == CG_BF16 || t->dtype == CG_F16);
+#pragma omp parallel for schedule(static) reduction(| : found) if (blocks > 16)
+    for (size_t b = 0; b < blocks; b++) {
+        size_t first = b * block, n = MIN(block, t->count - first);
+        found |= wide ? special32((const Unaligned32 *)t->data + first, n, 0x7f800000u)
+                      : special16((const Unaligned16 *)t->data + first, n, mask16);
+    }
+    return !found;
 }
 
 void cg_assert_shape(const char *what, const CgTensor *t, CgShape want)
