@@ -37,6 +37,7 @@ typedef struct {
 extern const CgAttentionPath *const cg_attention_paths[];
 
 extern const CgAttentionPath cg_attention_portable;
+extern const CgAttentionPath cg_attention_avx2, cg_attention_avx512;
 
 /* A with PATH on THREADS threads. */
 gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int threads,

@@ -10,6 +10,10 @@
 #define PACKED_BYTES ((size_t)32 << 20)
 
 const CgAttentionPath *const cg_attention_paths[] = {
+#ifdef __x86_64__
+    &cg_attention_avx512,
+    &cg_attention_avx2,
+#endif
     &cg_attention_portable,
     NULL,
 };
