@@ -18,27 +18,35 @@ CgImage *cg_image_copy(const CgImage *image);
 void cg_image_free(CgImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgImage, cg_image_free)
 
-/* Largest width and height that we read. */
-#define CG_IMAGE_MAX_SIDE 32768
+/* Largest width and height that we read, and most pixels in all. */
+#define CG_IMAGE_MAX_SIDE   32768
+#define CG_IMAGE_MAX_PIXELS (512 << 20)
 
-/* Starts and ends the image library; call once around everything else. */
+/* Starts and ends the image library; call once around everything else. Starting again does no harm,
+ * and whatever needs the library starts it when that was forgotten. */
 gboolean cg_image_init(GError **error);
 void cg_image_shutdown(void);
 
-/* Any format libvips reads from a single file, orientation applied, colour-managed to sRGB (grey
- * stays grey). 16-bit is reduced to 8 by dropping the low byte, alpha is dropped (the pixels below
- * it stay); *NOTE (nullable) gets a line about either, or NULL. Truncated and corrupt files are
- * errors. More than CG_IMAGE_MAX_SIDE a side is an error before any memory is taken. */
+/* PNG, JPEG, TIFF, BMP, WebP, GIF or PPM, told by content and not by name; the first page of
+ * several; orientation applied. Colour is managed to sRGB: a profile that moves no colour by more
+ * than one step of 255 leaves the file's own pixels, and grey stays grey as stored. 16-bit is
+ * reduced to 8 by dropping the low byte, alpha is dropped (the pixels below it stay); *NOTE
+ * (nullable) gets one line about all such changes, or NULL; free it with g_free. Truncated and
+ * corrupt files are errors (CG_ERROR_FORMAT), so are other kinds of file (CG_ERROR_UNSUPPORTED),
+ * and more than CG_IMAGE_MAX_SIDE a side or CG_IMAGE_MAX_PIXELS in all, before memory is taken. */
 CgImage *cg_image_load(const char *path, char **note, GError **error);
 /* Only the header. */
 gboolean cg_image_probe(const char *path, int *width, int *height, int *channels, GError **error);
 /* A mask: grey, 0 or 255. Other grey values are cut at 128 (values in between come from lossy
- * files and soft edges); colour masks count by their brightest channel. */
+ * files and soft edges); colour masks count by their brightest channel, alpha and colour profiles
+ * are ignored. A mask with values above 0 but none from 128 on (class numbers, say) is an error
+ * rather than silently empty; all zeros are fine. */
 CgImage *cg_image_load_mask(const char *path, GError **error);
 /* PNG, atomically. The same pixels give the same bytes. */
 gboolean cg_image_save_png(const CgImage *image, const char *path, GError **error);
 
-/* Lanczos-3 (area-correct when shrinking) and nearest. */
+/* Lanczos-3, area-correct when shrinking, the same bytes as Pillow's LANCZOS; and nearest: output
+ * X takes input floor((X + 1/2) * in / out). */
 CgImage *cg_image_resize(const CgImage *image, int width, int height);
 CgImage *cg_image_resize_nearest(const CgImage *image, int width, int height);
 /* The rectangle, which lies inside. */
@@ -51,7 +59,8 @@ CgImage *cg_image_to_grey(const CgImage *image);
 CgTensor *cg_image_to_tensor(const CgImage *image);
 /* [1, h, w, 3] f32 in [0, 1] (what ControlNets eat). Grey is tripled. */
 CgTensor *cg_image_to_control(const CgImage *image);
-/* Sample SAMPLE of [n, h, w, 3] f32: clamp(x / 2 + 0.5, 0, 1) * 255, rounded half to even. */
+/* Sample SAMPLE of [n, h, w, 3] f32: clamp(x / 2 + 0.5, 0, 1) * 255, rounded half to even. NaN
+ * becomes 0; callers check cg_tensor_is_finite before and tell the user. */
 CgImage *cg_image_from_tensor(const CgTensor *t, int sample);
 
 #endif
