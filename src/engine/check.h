@@ -1,0 +1,28 @@
+/* check: what engine.h asks of shapes and types, for every engine. A mismatch is a programming
+ * error: each aborts with the operation's name and the shape that is wrong. */
+#ifndef CG_ENGINE_CHECK_H
+#define CG_ENGINE_CHECK_H
+
+#include "engine/engine.h"
+
+/* X and Y have one shape and one type, f32 or bf16. */
+void cg_check_same(const char *what, const CgTensor *x, const CgTensor *y);
+/* The output of a convolution of G over X [n, h, w, c_in]. */
+CgShape cg_conv_output_shape(const CgConvGeometry *g, const CgTensor *x);
+/* DTYPE: of the weight. */
+void cg_check_conv2d(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                     const CgEngineEpilogue *ep, const CgTensor *y);
+void cg_check_linear(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                     const CgEngineEpilogue *ep, const CgTensor *y);
+void cg_check_attention(const CgAttention *a);
+void cg_check_group_norm(const CgTensor *x, int groups, const CgTensor *gamma, const CgTensor *beta,
+                         const CgTensor *y);
+void cg_check_layer_norm(const CgTensor *x, const CgTensor *gamma, const CgTensor *beta,
+                         const CgTensor *y);
+void cg_check_geglu(const CgTensor *x, const CgTensor *y);
+void cg_check_add_channels(const CgTensor *x, const CgTensor *v, const CgTensor *y);
+void cg_check_upsample(const CgTensor *x, const CgTensor *y);
+void cg_check_concat(const CgTensor *a, const CgTensor *b, const CgTensor *y);
+void cg_check_cast(const CgTensor *x, const CgTensor *y);
+
+#endif
