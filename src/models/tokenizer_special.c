@@ -44,8 +44,9 @@ static gboolean parse(GBytes *bytes, const char *where, const char *name, json_t
     if (!bytes)
         return TRUE;
     const char *text = g_bytes_get_data(bytes, &size);
-    *out =
-        json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &at);
+    gsize mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    *out = json_loadb(size > 0 ? text + mark : "", size - mark,
+                      JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &at);
     if (!*out)
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
                     "%s: %s is not valid JSON: line %d, column %d: %s", where, name, at.line,
@@ -112,10 +113,11 @@ static gboolean add_token(CgTokenizer *tokenizer, const char *where, const char 
     if (*content == '\0')
         return TRUE;
     if (known < 0 && (id < 0 || id > G_MAXINT32 || id != floor(id))) {
+        g_autofree char *quoted = cg_json_quote(content);
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: the vocabulary has no entry \"%s\"; name this tokenizer's special tokens "
-                    "in special_tokens_map.json",
-                    where, content);
+                    "%s: the vocabulary has no entry %s; name this tokenizer's special tokens in "
+                    "special_tokens_map.json",
+                    where, quoted);
         return FALSE;
     }
     if (known < 0 && !cg_tokenizer_add_piece(tokenizer, where, content, (gint64)id, error))
@@ -138,9 +140,9 @@ static gboolean add_described(CgTokenizer *tokenizer, const char *where, const j
         return FALSE;
     }
     if (json_is_true(json_object_get(token, "single_word"))) {
+        g_autofree char *quoted = cg_json_quote(content);
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                    "%s: added token \"%s\": \"single_word\": true is not supported", where,
-                    content);
+                    "%s: added token %s: \"single_word\": true is not supported", where, quoted);
         return FALSE;
     }
     if (find_added(tokenizer, content))
