@@ -127,6 +127,7 @@ typedef struct {
     char library[64];           /* "oneDNN 2.6.3" */
     char isa[64];               /* "AVX-512 with bf16" */
     CgDType auto_dtype;         /* what --dtype auto means here */
+    size_t weight_bytes;        /* packed weights alive */
     size_t pool_bytes;          /* held by the pool now */
     size_t pool_peak;           /* most in use at once */
     guint64 system_allocations; /* times that the pool asked the system for memory */
