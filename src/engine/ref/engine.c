@@ -1,0 +1,42 @@
+#include "engine/ref/ref-private.h"
+
+static void ref_free(CgEngine *e)
+{
+    cg_pool_unref(((RefEngine *)e)->pool);
+    g_free(e);
+}
+
+static CgTensor *ref_tensor(CgEngine *e, CgDType dtype, CgShape shape)
+{
+    return cg_pool_tensor(((RefEngine *)e)->pool, dtype, shape);
+}
+
+static const CgEngineOps ref_ops = {
+    .version = CG_ENGINE_VERSION,
+    .name = "ref",
+    .free = ref_free,
+    .tensor = ref_tensor,
+    .weight_new = ref_weight_new,
+    .weight_free = ref_weight_free,
+    .conv2d = ref_conv2d,
+    .linear = ref_linear,
+    .attention = ref_attention,
+    .group_norm = ref_group_norm,
+    .layer_norm = ref_layer_norm,
+    .activate = ref_activate,
+    .geglu = ref_geglu,
+    .add = ref_add,
+    .add_channels = ref_add_channels,
+    .upsample_nearest = ref_upsample_nearest,
+    .concat = ref_concat,
+    .softmax = ref_softmax,
+    .cast = ref_cast,
+};
+
+CgEngine *cg_engine_ref_new(void)
+{
+    RefEngine *e = g_new0(RefEngine, 1);
+    e->base.ops = &ref_ops;
+    e->pool = cg_pool_new();
+    return &e->base;
+}

@@ -1,0 +1,77 @@
+#include "engine/ref/ref-private.h"
+
+#include <math.h>
+
+/* Mean and 1 / sqrt(variance + eps) of ROWS rows of COUNT elements, STRIDE apart, from AT. */
+static void moments(const CgTensor *x, size_t at, size_t rows, size_t count, size_t stride,
+                    double eps, double *mean, double *scale)
+{
+    double sum = 0, square = 0, elements = (double)rows * (double)count;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < count; i++)
+            sum += ref_get(x->dtype, x->data, at + r * stride + i);
+    *mean = sum / elements;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < count; i++) {
+            double d = ref_get(x->dtype, x->data, at + r * stride + i) - *mean;
+            square += d * d;
+        }
+    *scale = 1 / sqrt(square / elements + eps);
+}
+
+void ref_group_norm(CgEngine *e, const CgTensor *x, int groups, float eps, const CgTensor *gamma,
+                    const CgTensor *beta, CgActivation act, CgTensor *y)
+{
+    (void)e;
+    cg_check_group_norm(x, groups, gamma, beta, y);
+    const float *ga = cg_tensor_f32(gamma), *be = cg_tensor_f32(beta);
+    size_t n = (size_t)x->shape.d[0], c = ref_columns(x), width = c / (size_t)groups;
+    size_t rows = n ? ref_rows(x) / n : 0;
+#pragma omp parallel for num_threads(cg_threads())
+    for (size_t g = 0; g < n * (size_t)groups; g++) {
+        size_t channel = g % (size_t)groups * width, at = g / (size_t)groups * rows * c + channel;
+        double mean, scale;
+        moments(x, at, rows, width, c, (double)eps, &mean, &scale);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < width; i++) {
+                double value = (ref_get(x->dtype, x->data, at + r * c + i) - mean) * scale;
+                value = value * (double)ga[channel + i] + (double)be[channel + i];
+                ref_set(y->dtype, y->data, at + r * c + i, ref_activation(act, value));
+            }
+    }
+}
+
+void ref_layer_norm(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                    const CgTensor *beta, CgTensor *y)
+{
+    (void)e;
+    cg_check_layer_norm(x, gamma, beta, y);
+    const float *ga = cg_tensor_f32(gamma), *be = cg_tensor_f32(beta);
+    size_t c = ref_columns(x), rows = ref_rows(x);
+    for (size_t r = 0; r < rows; r++) {
+        double mean, scale;
+        moments(x, r * c, 1, c, c, (double)eps, &mean, &scale);
+        for (size_t i = 0; i < c; i++) {
+            double value = (ref_get(x->dtype, x->data, r * c + i) - mean) * scale;
+            ref_set(y->dtype, y->data, r * c + i, value * (double)ga[i] + (double)be[i]);
+        }
+    }
+}
+
+void ref_softmax(CgEngine *e, const CgTensor *x, CgTensor *y)
+{
+    (void)e;
+    cg_check_same("softmax", x, y);
+    size_t c = ref_columns(x), rows = ref_rows(x);
+    for (size_t r = 0; r < rows; r++) {
+        double largest = -INFINITY, sum = 0;
+        for (size_t i = 0; i < c; i++)
+            largest = fmax(largest, ref_get(x->dtype, x->data, r * c + i));
+        for (size_t i = 0; i < c; i++)
+            sum += exp(ref_get(x->dtype, x->data, r * c + i) - largest);
+        for (size_t i = 0; i < c; i++) {
+            double value = exp(ref_get(x->dtype, x->data, r * c + i) - largest) / sum;
+            ref_set(y->dtype, y->data, r * c + i, value);
+        }
+    }
+}
