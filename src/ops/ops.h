@@ -54,11 +54,10 @@ CgTensor *cg_conv2d(CgContext *cx, const CgConvGeometry *g, CgWeight *w, CgTenso
                     CgEpilogue ep);
 /* x [.., in] -> [.., out]. */
 CgTensor *cg_linear(CgContext *cx, int out, CgWeight *w, CgTensor *x, CgEpilogue ep);
-/* q [n, tq, heads * d], k and v [n or 1, tk, heads * d] -> [n, tq, heads * d]; scale 1 / sqrt(d).
- */
-CgTensor *cg_attention(CgContext *cx, CgTensor *q, CgTensor *k, CgTensor *v, int heads,
-                       gboolean causal);
-/* The same from one tensor qkv [n, t, 3 * heads * d] (queries, keys, values side by side). */
+/* Queries q [n, tq, heads * d], keys and values side by side in kv [n, tk, 2 * heads * d]
+ * -> [n, tq, heads * d]; scale 1 / sqrt(d). */
+CgTensor *cg_attention_kv(CgContext *cx, CgTensor *q, CgTensor *kv, int heads);
+/* Self-attention: queries, keys, values side by side in qkv [n, t, 3 * heads * d]. */
 CgTensor *cg_attention_qkv(CgContext *cx, CgTensor *qkv, int heads, gboolean causal);
 CgTensor *cg_group_norm(CgContext *cx, CgTensor *x, int groups, float eps, CgTensor *gamma,
                         CgTensor *beta, CgActivation act);

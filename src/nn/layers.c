@@ -1,0 +1,26 @@
+#include "nn/layers.h"
+
+#include <stdarg.h>
+
+CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpilogue ep)
+{
+    const CgConvGeometry *g = &layer->geometry;
+    if (g->kernel_h == 1 && g->kernel_w == 1 && g->stride == 1 && g->pad_top == 0)
+        return cg_linear(cx, g->c_out, layer->w, x, ep);
+    return cg_conv2d(cx, g, layer->w, x, ep);
+}
+
+CgTensor *cg_linear_forward(CgContext *cx, const CgLinear *layer, CgTensor *x, CgEpilogue ep)
+{
+    return cg_linear(cx, layer->out, layer->w, x, ep);
+}
+
+const char *cg_name(char buffer[CG_NAME_MAX], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int length = g_vsnprintf(buffer, CG_NAME_MAX, format, args);
+    va_end(args);
+    g_assert(length < CG_NAME_MAX);
+    return buffer;
+}

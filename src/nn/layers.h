@@ -1,0 +1,17 @@
+/* layers: convolution and linear layers applied. */
+#ifndef CG_NN_LAYERS_H
+#define CG_NN_LAYERS_H
+
+#include "nn/parameters.h"
+#include "ops/ops.h"
+
+/* x [n, h, w, c_in] -> [n, h', w', c_out]; 1x1 kernels run as matrix products. */
+CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpilogue ep);
+/* x [.., in] -> [.., out]. */
+CgTensor *cg_linear_forward(CgContext *cx, const CgLinear *layer, CgTensor *x, CgEpilogue ep);
+
+/* A parameter's name: cg_name(buffer, "down_blocks.%d.resnets.%d", 0, 1). Returns BUFFER. */
+#define CG_NAME_MAX 256
+const char *cg_name(char buffer[CG_NAME_MAX], const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,186 @@
+#include "nn/parameters.h"
+
+/* More than this many would scroll the beginning, which is what matters, off the screen. */
+#define MAX_PROBLEMS_SHOWN 20
+#define MAX_STACK          3
+
+void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine)
+{
+    *set = (CgParameterSet){.engine = engine,
+                            .weights = g_ptr_array_new(),
+                            .tensors =
+                                g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref)};
+}
+
+void cg_parameter_set_clear(CgParameterSet *set)
+{
+    for (guint i = 0; set->weights && i < set->weights->len; i++)
+        set->engine->ops->weight_free(set->engine, g_ptr_array_index(set->weights, i));
+    g_clear_pointer(&set->weights, g_ptr_array_unref);
+    g_clear_pointer(&set->tensors, g_ptr_array_unref);
+}
+
+void cg_binder_init(CgBinder *b, CgParameterSet *set, CgDType dtype, CgParameterLookup lookup,
+                    void *source)
+{
+    *b = (CgBinder){.set = set,
+                    .dtype = dtype,
+                    .lookup = lookup,
+                    .source = source,
+                    .problems = g_ptr_array_new_with_free_func(g_free)};
+}
+
+void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data)
+{
+    *b = (CgBinder){
+        .visit = visit, .visit_data = data, .problems = g_ptr_array_new_with_free_func(g_free)};
+}
+
+gboolean cg_binder_finish(CgBinder *b, const char *where, GError **error)
+{
+    g_autoptr(GPtrArray) problems = g_steal_pointer(&b->problems);
+    if (problems->len == 0)
+        return TRUE;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "%s: the weights do not fit the configuration (%u problem%s)",
+                           where, problems->len, problems->len == 1 ? "" : "s");
+    for (guint i = 0; i < problems->len && i < MAX_PROBLEMS_SHOWN; i++)
+        g_string_append_printf(text, "%s %s", i ? ";" : ":",
+                               (const char *)g_ptr_array_index(problems, i));
+    if (problems->len > MAX_PROBLEMS_SHOWN)
+        g_string_append_printf(text, "; and %u more", problems->len - MAX_PROBLEMS_SHOWN);
+    g_set_error_literal(error, CG_ERROR, CG_ERROR_SHAPE, text->str);
+    return FALSE;
+}
+
+/* A new reference, or NULL in structure mode and after a problem. */
+static CgTensor *lookup(CgBinder *b, const char *name, const CgShape *shape)
+{
+    if (b->visit)
+        b->visit(b->visit_data, name, shape);
+    if (!b->lookup)
+        return NULL;
+    CgTensor *t = b->lookup(b->source, name, shape, b->problems);
+    if (t && b->set)
+        b->set->count += t->count;
+    return t;
+}
+
+static CgTensor *lookup_member(CgBinder *b, const char *prefix, const char *member, CgShape shape)
+{
+    g_autofree char *name = g_strconcat(prefix, ".", member, NULL);
+    return lookup(b, name, &shape);
+}
+
+static CgWeight *new_weight(CgBinder *b, const CgConvGeometry *g, CgTensor *w, CgTensor *bias)
+{
+    CgWeight *weight = b->set->engine->ops->weight_new(b->set->engine, g, b->dtype, w, bias);
+    g_ptr_array_add(b->set->weights, weight);
+    return weight;
+}
+
+/* The parameter as f32, owned by the set. */
+static CgTensor *keep_f32(CgBinder *b, CgTensor *t)
+{
+    CgTensor *copy = cg_tensor_copy(t, CG_F32);
+    g_ptr_array_add(b->set->tensors, copy);
+    return copy;
+}
+
+void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
+                    gboolean bias)
+{
+    cg_bind_linear_stack(b, layer, &prefix, 1, in, out, bias);
+}
+
+/* PARTS below each other, in the first one's type; a single part needs no copy. */
+static CgTensor *stack_parts(CgTensor *const *parts, int count, CgShape shape)
+{
+    if (count == 1)
+        return cg_tensor_ref(parts[0]);
+    const CgDType dtype = parts[0]->dtype;
+    CgTensor *all = cg_tensor_new(dtype, shape);
+    char *to = all->data;
+    for (int i = 0; i < count; i++) {
+        cg_dtype_convert(parts[i]->data, parts[i]->dtype, to, dtype, parts[i]->count);
+        to += parts[i]->count * cg_dtype_size(dtype);
+    }
+    return all;
+}
+
+void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
+                          int in, int out, gboolean bias)
+{
+    g_autoptr(GPtrArray) held = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
+    CgTensor *ws[MAX_STACK], *biases[MAX_STACK];
+    gboolean complete = b->set != NULL;
+    g_assert(count <= MAX_STACK);
+    *layer = (CgLinear){.in = in, .out = count * out};
+    for (int i = 0; i < count; i++) {
+        ws[i] = lookup_member(b, prefixes[i], "weight", CG_SHAPE(out, in));
+        biases[i] = bias ? lookup_member(b, prefixes[i], "bias", CG_SHAPE(out)) : NULL;
+        complete = complete && ws[i] && (biases[i] || !bias);
+        if (ws[i])
+            g_ptr_array_add(held, ws[i]);
+        if (biases[i])
+            g_ptr_array_add(held, biases[i]);
+    }
+    if (!complete)
+        return;
+    const CgConvGeometry g = {
+        .c_in = in, .c_out = count * out, .kernel_h = 1, .kernel_w = 1, .stride = 1};
+    g_autoptr(CgTensor) w = stack_parts(ws, count, CG_SHAPE(count * out, in));
+    g_autoptr(CgTensor) vector = bias ? stack_parts(biases, count, CG_SHAPE(count * out)) : NULL;
+    layer->w = new_weight(b, &g, w, vector);
+}
+
+void cg_bind_conv(CgBinder *b, CgConv *layer, const char *prefix, int c_in, int c_out, int k,
+                  int stride, int pad, gboolean bias)
+{
+    const CgConvGeometry g = {.c_in = c_in,
+                              .c_out = c_out,
+                              .kernel_h = k,
+                              .kernel_w = k,
+                              .stride = stride,
+                              .pad_top = pad,
+                              .pad_bottom = pad,
+                              .pad_left = pad,
+                              .pad_right = pad};
+    cg_bind_conv_geometry(b, layer, prefix, &g, bias);
+}
+
+void cg_bind_conv_geometry(CgBinder *b, CgConv *layer, const char *prefix, const CgConvGeometry *g,
+                           gboolean bias)
+{
+    *layer = (CgConv){.geometry = *g};
+    g_autoptr(CgTensor) w =
+        lookup_member(b, prefix, "weight", CG_SHAPE(g->c_out, g->c_in, g->kernel_h, g->kernel_w));
+    g_autoptr(CgTensor) vector = bias ? lookup_member(b, prefix, "bias", CG_SHAPE(g->c_out)) : NULL;
+    if (!b->set || !w || (bias && !vector))
+        return;
+    if (bias)
+        layer->bias = keep_f32(b, vector);
+    layer->w = new_weight(b, g, w, layer->bias);
+}
+
+void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c)
+{
+    *layer = (CgNorm){0};
+    g_autoptr(CgTensor) gamma = lookup_member(b, prefix, "weight", CG_SHAPE(c));
+    g_autoptr(CgTensor) beta = lookup_member(b, prefix, "bias", CG_SHAPE(c));
+    if (!b->set || !gamma || !beta)
+        return;
+    layer->gamma = keep_f32(b, gamma);
+    layer->beta = keep_f32(b, beta);
+}
+
+CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape)
+{
+    CgTensor *t = lookup(b, name, &shape);
+    if (!t || !b->set) {
+        g_clear_pointer(&t, cg_tensor_unref);
+        return NULL;
+    }
+    g_ptr_array_add(b->set->tensors, t);
+    return t;
+}

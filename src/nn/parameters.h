@@ -1,0 +1,83 @@
+/* parameters: how layers get their weights, by name.
+ *
+ * A model's layers are bound in one pass over its structure: each asks the binder for its tensors
+ * by the diffusers name and the shape that the configuration implies. Where the tensors come from
+ * is the source's business (a checkpoint, a generator, or nothing at all when the structure alone
+ * is asked for). Problems are collected, so that a user sees all of them at once.
+ */
+#ifndef CG_NN_PARAMETERS_H
+#define CG_NN_PARAMETERS_H
+
+#include "engine/engine.h"
+
+/* The tensor NAME, any float type, shaped as WANT; new reference. NULL after appending what is
+ * wrong to PROBLEMS ("missing tensor ..."). */
+typedef CgTensor *(*CgParameterLookup)(void *source, const char *name, const CgShape *want,
+                                       GPtrArray *problems);
+/* Called for each parameter when only the structure is asked for. */
+typedef void (*CgParameterVisit)(void *data, const char *name, const CgShape *shape);
+
+/* What a model owns: its packed weights and vectors. */
+typedef struct {
+    CgEngine *engine; /* borrowed: must outlive the set */
+    GPtrArray *weights;
+    GPtrArray *tensors;
+    guint64 count; /* numbers in all parameters */
+} CgParameterSet;
+
+typedef struct {
+    CgParameterSet *set;      /* gets what is created; NULL: structure only */
+    CgDType dtype;            /* what layers compute in */
+    CgParameterLookup lookup; /* NULL: structure only */
+    void *source;
+    CgParameterVisit visit; /* may be NULL */
+    void *visit_data;
+    GPtrArray *problems; /* of char *, owned */
+} CgBinder;
+
+void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine);
+void cg_parameter_set_clear(CgParameterSet *set);
+
+void cg_binder_init(CgBinder *b, CgParameterSet *set, CgDType dtype, CgParameterLookup lookup,
+                    void *source);
+void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data);
+/* TRUE when there were no problems; else CG_ERROR_SHAPE with all of them in one message that
+ * begins with WHERE. Clears B either way. */
+gboolean cg_binder_finish(CgBinder *b, const char *where, GError **error);
+
+/* y = x w^T + b */
+typedef struct {
+    int in, out;
+    CgWeight *w;
+} CgLinear;
+
+typedef struct {
+    CgConvGeometry geometry;
+    CgWeight *w;
+    CgTensor *bias; /* f32 [c_out], or NULL: the weight's own, for adding a time embedding to it */
+} CgConv;
+
+/* Scale and shift of a group or layer norm. */
+typedef struct {
+    CgTensor *gamma, *beta; /* f32 [c] */
+} CgNorm;
+
+/* PREFIX.weight [out, in] (or [out, in, 1, 1]) and, with BIAS, PREFIX.bias. */
+void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
+                    gboolean bias);
+/* COUNT (at most 3) matrices [out, in] of one input as one [count * out, in]: queries, keys,
+ * values. */
+void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
+                          int in, int out, gboolean bias);
+/* PREFIX.weight [c_out, c_in, k, k] and, with BIAS, PREFIX.bias; zero padding PAD all round. */
+void cg_bind_conv(CgBinder *b, CgConv *layer, const char *prefix, int c_in, int c_out, int k,
+                  int stride, int pad, gboolean bias);
+/* The same with any geometry. */
+void cg_bind_conv_geometry(CgBinder *b, CgConv *layer, const char *prefix,
+                           const CgConvGeometry *geometry, gboolean bias);
+void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c);
+/* A plain tensor in its file's type, borrowed from the set; NULL in structure mode or if missing.
+ */
+CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape);
+
+#endif
