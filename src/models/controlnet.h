@@ -1,0 +1,54 @@
+/* controlnet: a copy of the U-Net's encoder that reads a control image and answers with residuals
+ * for the U-Net's skips (Zhang et al. 2023; diffusers ControlNetModel).
+ */
+#ifndef CG_MODELS_CONTROLNET_H
+#define CG_MODELS_CONTROLNET_H
+
+#include "models/unet_encoder.h"
+
+typedef struct {
+    CgUnetConfig config;
+    CgParameterSet parameters;
+    CgUnetEncoder encoder;
+    CgConv hint_in;                                  /* control image -> embedding[0] */
+    CgConv hint_blocks[2 * CG_MAX_EMBEDDING_BLOCKS]; /* keep, then halve, at each level */
+    CgConv hint_out;                                 /* zero convolution to the first level */
+    CgConv zero_convs[CG_MAX_SKIPS];                 /* controlnet_down_blocks */
+    CgConv zero_conv_mid;
+} CgControlnet;
+
+/* What does not depend on the timestep. */
+typedef struct {
+    CgTextCache text;
+    CgTensor *hint; /* [n or 1, h, w, c0] */
+} CgControlnetCache;
+
+/* Residuals for the U-Net, in its order of skips. */
+typedef struct {
+    CgTensor *skips[CG_MAX_SKIPS]; /* [n, h_k, w_k, c_k] */
+    int count;
+    CgTensor *mid;
+    double scale[CG_MAX_SKIPS + 1]; /* what each is multiplied with when added; [count]: mid */
+} CgControlResiduals;
+
+/* Binds all layers to B (structure only when B has no set). */
+void cg_bind_controlnet(CgBinder *b, CgControlnet *c);
+/* CONFIG is copied. LOOKUP / SOURCE give the weights; WHERE names them in errors. */
+CgControlnet *cg_controlnet_new(CgEngine *engine, CgDType dtype, const CgUnetConfig *config,
+                                CgParameterLookup lookup, void *source, const char *where,
+                                GError **error);
+void cg_controlnet_free(CgControlnet *c);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgControlnet, cg_controlnet_free)
+
+/* TEXT [n, t, text_width] in the context's type, CONTROL [n or 1, 8h, 8w, 3] f32 in [0, 1]. */
+void cg_controlnet_prepare(CgContext *cx, const CgControlnet *c, CgTensor *text, CgTensor *control,
+                           CgControlnetCache *cache);
+/* LATENT [n, h, w, 4] f32, T: T_COUNT timesteps (n or 1). The scales are set to 1. */
+void cg_controlnet_forward(CgContext *cx, const CgControlnet *c, CgTensor *latent, const double *t,
+                           int t_count, const CgControlnetCache *cache,
+                           CgControlResiduals *residuals);
+
+void cg_controlnet_cache_clear(CgControlnetCache *cache);
+void cg_control_residuals_clear(CgControlResiduals *residuals);
+
+#endif
