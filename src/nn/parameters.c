@@ -39,6 +39,8 @@ void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data)
 gboolean cg_binder_finish(CgBinder *b, const char *where, GError **error)
 {
     g_autoptr(GPtrArray) problems = g_steal_pointer(&b->problems);
+    if (b->lookup)
+        b->lookup(b->source, NULL, NULL, problems);
     if (problems->len == 0)
         return TRUE;
     g_autoptr(GString) text = g_string_new(NULL);

@@ -11,7 +11,8 @@
 #include "engine/engine.h"
 
 /* The tensor NAME, any float type, shaped as WANT; new reference. NULL after appending what is
- * wrong to PROBLEMS ("missing tensor ..."). */
+ * wrong to PROBLEMS ("missing tensor ..."). Called once more with NAME NULL when binding is over,
+ * for what can only be told then (tensors nobody asked for). */
 typedef CgTensor *(*CgParameterLookup)(void *source, const char *name, const CgShape *want,
                                        GPtrArray *problems);
 /* Called for each parameter when only the structure is asked for. */
