@@ -448,6 +448,7 @@ static void file_without_tensors_is_valid(void)
     g_assert_cmpmem(data, size, "\x08\0\0\0\0\0\0\0{}      ", 16);
     g_autoptr(CgSafetensors) st = cg_safetensors_open(path, &error);
     g_assert_no_error(error);
+    g_assert_cmpuint(cg_safetensors_count(st), ==, 0);
 }
 
 static void writer_refuses_wrong_declarations(void)
