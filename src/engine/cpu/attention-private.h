@@ -13,6 +13,7 @@ typedef struct {
     int block_q;       /* queries that run() does at once */
     int block_k;       /* keys between two updates of maximum and sum */
     int dim;           /* head_dim as packed */
+    int row;           /* elements from one packed key or value to the next */
     size_t kv_bytes;   /* packed keys and values of one head of one sample */
     size_t work_bytes; /* scratch of one thread */
 } CgAttentionPlan;
@@ -37,7 +38,7 @@ typedef struct {
 extern const CgAttentionPath *const cg_attention_paths[];
 
 extern const CgAttentionPath cg_attention_portable;
-extern const CgAttentionPath cg_attention_avx2, cg_attention_avx512;
+extern const CgAttentionPath cg_attention_avx2, cg_attention_avx512, cg_attention_avx512bf16;
 
 /* A with PATH on THREADS threads. */
 gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int threads,

@@ -11,11 +11,10 @@
 
 const CgAttentionPath *const cg_attention_paths[] = {
 #ifdef __x86_64__
-    &cg_attention_avx512,
+    &cg_attention_avx512bf16, &cg_attention_avx512,
     &cg_attention_avx2,
 #endif
-    &cg_attention_portable,
-    NULL,
+    &cg_attention_portable,   NULL,
 };
 
 static gboolean plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const CgAttention *a)
@@ -29,6 +28,10 @@ static gboolean plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const
     return TRUE;
 }
 
+/* Keys and values of one sample that stay in L2 beside the rest: then the heads of a query block
+ * follow each other, and its rows come from memory once. Otherwise the blocks of a head do. */
+#define RESIDENT_BYTES ((size_t)512 << 10)
+
 /* Heads FIRST .. FIRST + COUNT - 1, counted over all samples. */
 static void run_heads(const CgAttentionPath *path, const CgAttentionPlan *p, int first, int count,
                       int threads, char *packed, char *work)
@@ -36,6 +39,8 @@ static void run_heads(const CgAttentionPath *path, const CgAttentionPlan *p, int
     const CgAttention *a = p->a;
     int chunks = (a->tk + CG_ATTENTION_PACK - 1) / CG_ATTENTION_PACK;
     int blocks = (a->tq + p->block_q - 1) / p->block_q;
+    /* Heads that take turns: those of a sample, or each alone. */
+    int turn = a->heads * p->kv_bytes <= RESIDENT_BYTES && count % a->heads == 0 ? a->heads : 1;
 
 #pragma omp parallel num_threads(threads)
     {
@@ -49,7 +54,8 @@ static void run_heads(const CgAttentionPath *path, const CgAttentionPlan *p, int
         /* Dynamic: a busy core must not hold up the others, and causal blocks differ. */
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < (int64_t)count * blocks; i++) {
-            int h = (int)(i / blocks), block = (int)(i % blocks);
+            int block = (int)(i / turn % blocks);
+            int h = (int)(i / turn / blocks * turn + i % turn);
             path->run(p, (first + h) / a->heads, (first + h) % a->heads, block * p->block_q,
                       packed + (size_t)h * p->kv_bytes, own);
         }
@@ -66,6 +72,8 @@ gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int
         return TRUE;
     g_return_val_if_fail(a->tk > 0 && a->head_dim > 0, FALSE);
     size_t group = CLAMP(PACKED_BYTES / p.kv_bytes, 1, total);
+    if (group > (size_t)a->heads)
+        group -= group % a->heads; /* whole samples */
     size_t bytes = group * p.kv_bytes + (size_t)threads * p.work_bytes;
     char *scratch = cg_pool_scratch(pool, bytes);
     if (!scratch) {
