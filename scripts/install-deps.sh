@@ -61,17 +61,23 @@ included() {
     return 1
 }
 
-whats=() debs=() fedoras=() archs=() brews=()
-while IFS='|' read -r row_level test what deb fedora arch brew; do
-    included "$row_level" || continue
-    # shellcheck disable=SC2086 # a command in words
-    $test && continue
-    whats+=("$what") debs+=("$deb")
-    [ "$fedora" = - ] || fedoras+=("$fedora")
-    [ "$arch" = - ] || archs+=("$arch")
-    [ "$brew" = - ] || brews+=("$brew")
-done < <(needs)
-[ ${#whats[@]} -gt 0 ] || exit 0
+# Fills the arrays with what is missing; true when something is.
+find_missing() {
+    local row_level test what deb fedora arch brew
+    whats=() debs=() fedoras=() archs=() brews=()
+    while IFS='|' read -r row_level test what deb fedora arch brew; do
+        included "$row_level" || continue
+        # shellcheck disable=SC2086 # a command in words
+        $test && continue
+        whats+=("$what") debs+=("$deb")
+        [ "$fedora" = - ] || fedoras+=("$fedora")
+        [ "$arch" = - ] || archs+=("$arch")
+        [ "$brew" = - ] || brews+=("$brew")
+    done < <(needs)
+    [ ${#whats[@]} -gt 0 ]
+}
+
+find_missing || exit 0
 
 say() { printf 'cagen: %s\n' "$*" >&2; }
 
@@ -110,3 +116,10 @@ fi || {
     say "apt-get could not install: ${debs[*]}"
     exit 1
 }
+
+hash -r
+if find_missing; then
+    say "installed, but this release is too old for:"
+    printf '    %s\n' "${whats[@]}" >&2
+    exit 1
+fi
