@@ -48,17 +48,6 @@ void cg_controlnet_free(CgControlnet *c)
     g_free(c);
 }
 
-/* The control image at latent size, in the width of the first level. */
-static CgTensor *embed_hint(CgContext *cx, const CgControlnet *c, CgTensor *control)
-{
-    const CgEpilogue silu = {.act = CG_ACT_SILU};
-    g_autoptr(CgTensor) h = cg_cast(cx, control, cx->dtype);
-    CG_SET(h, cg_conv_forward(cx, &c->hint_in, h, silu));
-    for (int i = 0; i < 2 * (c->config.embedding_count - 1); i++)
-        CG_SET(h, cg_conv_forward(cx, &c->hint_blocks[i], h, silu));
-    return cg_conv_forward(cx, &c->hint_out, h, CG_PLAIN);
-}
-
 /* The control image with its channels in the other order. */
 static CgTensor *swap_channels(const CgTensor *control)
 {
@@ -72,26 +61,34 @@ static CgTensor *swap_channels(const CgTensor *control)
     return swapped;
 }
 
-void cg_controlnet_prepare(CgContext *cx, const CgControlnet *c, CgTensor *text, CgTensor *control,
-                           CgControlnetCache *cache)
+void cg_controlnet_prepare_text(CgContext *cx, const CgControlnet *c, CgTensor *text,
+                                CgTextCache *cache)
 {
+    *cache = (CgTextCache){0};
+    cg_unet_encoder_text(cx, &c->encoder, &c->config, text, cache);
+}
+
+CgTensor *cg_controlnet_prepare_hint(CgContext *cx, const CgControlnet *c, CgTensor *control)
+{
+    const CgEpilogue silu = {.act = CG_ACT_SILU};
     g_autoptr(CgTensor) ordered =
         c->config.control_is_bgr ? swap_channels(control) : cg_tensor_ref(control);
-    *cache = (CgControlnetCache){0};
-    cg_unet_encoder_text(cx, &c->encoder, &c->config, text, &cache->text);
-    cache->hint = embed_hint(cx, c, ordered);
+    g_autoptr(CgTensor) h = cg_cast(cx, ordered, cx->dtype);
+    CG_SET(h, cg_conv_forward(cx, &c->hint_in, h, silu));
+    for (int i = 0; i < 2 * (c->config.embedding_count - 1); i++)
+        CG_SET(h, cg_conv_forward(cx, &c->hint_blocks[i], h, silu));
+    return cg_conv_forward(cx, &c->hint_out, h, CG_PLAIN);
 }
 
 void cg_controlnet_forward(CgContext *cx, const CgControlnet *c, CgTensor *latent, const double *t,
-                           int t_count, const CgControlnetCache *cache,
+                           int t_count, const CgTextCache *text, CgTensor *hint,
                            CgControlResiduals *residuals)
 {
     CgUnetFeatures features = {0};
     int used = 0;
     g_autoptr(CgTensor) time = cg_time_embedding_forward(cx, &c->encoder.time, t, t_count);
     g_autoptr(CgTensor) x = cg_cast(cx, latent, cx->dtype);
-    cg_unet_encoder_forward(cx, &c->encoder, &c->config, x, cache->hint, time, &cache->text, &used,
-                            &features);
+    cg_unet_encoder_forward(cx, &c->encoder, &c->config, x, hint, time, text, &used, &features);
     *residuals = (CgControlResiduals){.count = features.count};
     for (int k = 0; k < features.count; k++) {
         residuals->skips[k] = cg_conv_forward(cx, &c->zero_convs[k], features.skips[k], CG_PLAIN);
@@ -100,12 +97,6 @@ void cg_controlnet_forward(CgContext *cx, const CgControlnet *c, CgTensor *laten
     residuals->mid = cg_conv_forward(cx, &c->zero_conv_mid, features.mid, CG_PLAIN);
     residuals->scale[features.count] = 1;
     cg_unet_features_clear(&features);
-}
-
-void cg_controlnet_cache_clear(CgControlnetCache *cache)
-{
-    cg_text_cache_clear(&cache->text);
-    g_clear_pointer(&cache->hint, cg_tensor_unref);
 }
 
 void cg_control_residuals_clear(CgControlResiduals *residuals)

@@ -17,12 +17,6 @@ typedef struct {
     CgConv zero_conv_mid;
 } CgControlnet;
 
-/* What does not depend on the timestep. */
-typedef struct {
-    CgTextCache text;
-    CgTensor *hint; /* [n or 1, h, w, c0] */
-} CgControlnetCache;
-
 /* Residuals for the U-Net, in its order of skips. */
 typedef struct {
     CgTensor *skips[CG_MAX_SKIPS]; /* [n, h_k, w_k, c_k] */
@@ -40,15 +34,19 @@ CgControlnet *cg_controlnet_new(CgEngine *engine, CgDType dtype, const CgUnetCon
 void cg_controlnet_free(CgControlnet *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgControlnet, cg_controlnet_free)
 
-/* TEXT [n, t, text_width] in the context's type, CONTROL [n or 1, 8h, 8w, 3] f32 in [0, 1]. */
-void cg_controlnet_prepare(CgContext *cx, const CgControlnet *c, CgTensor *text, CgTensor *control,
-                           CgControlnetCache *cache);
-/* LATENT [n, h, w, 4] f32, T: T_COUNT timesteps (n or 1). The scales are set to 1. */
+/* What does not depend on the timestep: keys and values of TEXT [n, t, text_width] (context's type)
+ * for the ControlNet's transformers .. */
+void cg_controlnet_prepare_text(CgContext *cx, const CgControlnet *c, CgTensor *text,
+                                CgTextCache *cache);
+/* .. and the control image CONTROL [n or 1, 8h, 8w, 3] f32 in [0, 1] at latent size, in the width
+ * of the first level -> [n or 1, h, w, c0]. */
+CgTensor *cg_controlnet_prepare_hint(CgContext *cx, const CgControlnet *c, CgTensor *control);
+/* LATENT [n, h, w, 4] f32, T: T_COUNT timesteps (n or 1), HINT and TEXT as prepared. The scales are
+ * set to 1. */
 void cg_controlnet_forward(CgContext *cx, const CgControlnet *c, CgTensor *latent, const double *t,
-                           int t_count, const CgControlnetCache *cache,
+                           int t_count, const CgTextCache *text, CgTensor *hint,
                            CgControlResiduals *residuals);
 
-void cg_controlnet_cache_clear(CgControlnetCache *cache);
 void cg_control_residuals_clear(CgControlResiduals *residuals);
 
 #endif

@@ -146,12 +146,13 @@ static void run_controlnet(Fixture *f, const CgControlnet *c, CgSafetensors *fil
     g_autoptr(CgTensor) latent = input_image(file, odd, "latent");
     g_autoptr(CgTensor) cond = input_image(file, odd, "cond");
     g_autoptr(CgTensor) ctx = text_states(f, file, ctx_key);
-    CgControlnetCache cache;
+    CgTextCache cache;
     double t[2];
     const int t_count = read_timesteps(file, odd, t);
-    cg_controlnet_prepare(&f->cx, c, ctx, cond, &cache);
-    cg_controlnet_forward(&f->cx, c, latent, t, t_count, &cache, residuals);
-    cg_controlnet_cache_clear(&cache);
+    cg_controlnet_prepare_text(&f->cx, c, ctx, &cache);
+    g_autoptr(CgTensor) hint = cg_controlnet_prepare_hint(&f->cx, c, cond);
+    cg_controlnet_forward(&f->cx, c, latent, t, t_count, &cache, hint, residuals);
+    cg_text_cache_clear(&cache);
 }
 
 static void unet_equals_reference(Fixture *f, gconstpointer data)
