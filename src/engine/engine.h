@@ -115,6 +115,11 @@ struct CgEngine {
 /* The engines of this build. */
 CgEngine *cg_engine_ref_new(void);
 CgEngine *cg_engine_cpu_new(void);
+/* Computes nothing: for finding out what a run needs (memory that is never touched, operations
+ * counted by the context's profile) before it starts. */
+CgEngine *cg_engine_plan_new(void);
+/* Bytes of tensors alive at once, at most. */
+size_t cg_engine_plan_peak(const CgEngine *e);
 static inline void cg_engine_free(CgEngine *e)
 {
     if (e)

@@ -1,0 +1,57 @@
+/* denoise: the sampling loop (stage 2 of the paper up to z_g): from noise to a latent, led by a
+ * prompt and a mask.
+ *
+ * What does not depend on the timestep is computed once: the prompt's states with the keys and
+ * values of every transformer (kept for the next image with the same prompt), the control image's
+ * embedding. Guidance runs as one batch of two.
+ */
+#ifndef CG_PIPELINE_DENOISE_H
+#define CG_PIPELINE_DENOISE_H
+
+#include "diffusion/fusion.h"
+#include "pipeline/model.h"
+
+typedef struct {
+    const char *prompt, *negative_prompt;
+    int clip_skip; /* 0: the last layer's states */
+    CgSamplerKind sampler;
+    CgSamplerOptions sampler_options;
+    int steps;
+    double guidance;      /* guidance scale; up to 1: off */
+    double control_scale; /* 0: no control */
+    double control_start, control_end;
+    gboolean guess_mode;
+} CgDenoiseSettings;
+
+/* The paper says nothing of these; they are diffusers' defaults: DDIM, 50 steps, guidance 7.5,
+ * control scale 1 all along. */
+void cg_denoise_settings_default(CgDenoiseSettings *settings);
+
+/* For --fuse step: the normal image's latent and where it stays. NULL members: no fusion. */
+typedef struct {
+    const CgTensor *z_i;  /* [1, h, w, c] */
+    const CgTensor *mask; /* [h, w] */
+} CgStepFusion;
+
+/* Called after each step; FALSE stops the run with CG_ERROR_CANCELLED. */
+typedef gboolean (*CgStepFunction)(void *data, int step, int steps);
+
+typedef struct CgDenoiser CgDenoiser;
+CgDenoiser *cg_denoiser_new(const CgModel *model);
+void cg_denoiser_free(CgDenoiser *d);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDenoiser, cg_denoiser_free)
+/* The context that it computes in: for encoding and decoding beside it. */
+CgContext *cg_denoiser_context(CgDenoiser *d);
+
+/* EPS [1, h, w, c] standard normal: x_T before the sampler's scaling. CONTROL [1, 8h, 8w, 3] in
+ * [0, 1] (nullable). SEED and SAMPLE choose the noise of stochastic samplers. -> z_g [1, h, w, c],
+ * f32, scaled units. */
+CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *settings, const CgTensor *eps,
+                     CgTensor *control, const CgStepFusion *fusion, guint64 seed, guint32 sample,
+                     CgStepFunction after_step, void *data, GError **error);
+
+/* One pass of all networks at latent size H x W in CX (usually of the plan engine): what a step
+ * costs. N is 2 with guidance. */
+void cg_denoise_rehearse(CgContext *cx, const CgModel *model, int n, int h, int w);
+
+#endif

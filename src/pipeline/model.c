@@ -1,0 +1,288 @@
+#include "pipeline/model.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+#define FINGERPRINT_DIGITS 16
+#define SAMPLED_BYTES      64
+
+static void add_to_fingerprint(void *data, const char *name, const CgSafetensor *entry)
+{
+    GChecksum *sum = data;
+    char shape[CG_SHAPE_TEXT];
+    cg_shape_text(&entry->shape, shape);
+    g_checksum_update(sum, (const guchar *)name, (gssize)strlen(name) + 1);
+    g_checksum_update(sum, (const guchar *)shape, (gssize)strlen(shape));
+    g_checksum_update(sum, (const guchar *)entry->dtype_name, (gssize)strlen(entry->dtype_name));
+    const size_t taken = MIN(entry->size, SAMPLED_BYTES);
+    g_checksum_update(sum, (const guchar *)entry->data + (entry->size - taken) / 2, (gssize)taken);
+}
+
+char *cg_weights_fingerprint(CgCheckpoint *checkpoint)
+{
+    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    cg_checkpoint_foreach(checkpoint, add_to_fingerprint, sum);
+    return g_strndup(g_checksum_get_string(sum), FINGERPRINT_DIGITS);
+}
+
+static gboolean is_folder(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_IS_DIR);
+}
+
+CgCheckpoint *cg_model_open_part(const char *path, CgComponent component, GError **error)
+{
+    return is_folder(path) ? cg_checkpoint_open_folder(path, component, error)
+                           : cg_checkpoint_open_file(path, component, error);
+}
+
+/* config.json of the folder PATH; NULL without an error when PATH is a file. */
+static json_t *load_config(const char *path, char **where, GError **error)
+{
+    if (!is_folder(path))
+        return NULL;
+    *where = g_build_filename(path, "config.json", NULL);
+    return cg_json_load(*where, error);
+}
+
+gboolean cg_model_read_unet_config(const char *path, gboolean controlnet, CgUnetConfig *config,
+                                   GError **error)
+{
+    g_autofree char *where = NULL;
+    g_autoptr(json_t) json = load_config(path, &where, error);
+    cg_unet_config_default(config, controlnet);
+    if (!where)
+        return TRUE;
+    return json && cg_unet_config_parse(json, where, controlnet, config, error);
+}
+
+gboolean cg_model_read_vae_config(const char *path, CgVaeConfig *config, GError **error)
+{
+    g_autofree char *where = NULL;
+    g_autoptr(json_t) json = load_config(path, &where, error);
+    cg_vae_config_default(config, CG_VAE_KL);
+    if (!where)
+        return TRUE;
+    return json && cg_vae_config_parse(json, where, config, error);
+}
+
+gboolean cg_model_read_text_config(const char *path, CgClipTextConfig *config, GError **error)
+{
+    g_autofree char *where = NULL;
+    g_autoptr(json_t) json = load_config(path, &where, error);
+    cg_clip_text_config_default(config);
+    if (!where)
+        return TRUE;
+    return json && cg_clip_text_config_parse(json, where, config, error);
+}
+
+/* The folder of a part, or the whole file. */
+static char *part_path(const char *model, const char *part)
+{
+    return is_folder(model) ? g_build_filename(model, part, NULL) : g_strdup(model);
+}
+
+static gboolean load_unet(CgModel *m, const char *model, GError **error)
+{
+    CgUnetConfig config;
+    g_autofree char *path = part_path(model, "unet");
+    if (!cg_model_read_unet_config(path, FALSE, &config, error))
+        return FALSE;
+    g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_UNET, error);
+    if (!weights)
+        return FALSE;
+    m->fingerprint = cg_weights_fingerprint(weights);
+    m->unet = cg_unet_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
+                          cg_checkpoint_path(weights), error);
+    return m->unet != NULL;
+}
+
+static gboolean load_vae(CgModel *m, const char *path, GError **error)
+{
+    CgVaeConfig config;
+    if (!cg_model_read_vae_config(path, &config, error))
+        return FALSE;
+    g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_VAE, error);
+    if (!weights)
+        return FALSE;
+    m->vae = cg_vae_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
+                        cg_checkpoint_path(weights), error);
+    return m->vae != NULL;
+}
+
+static gboolean load_text(CgModel *m, const char *model, GError **error)
+{
+    CgClipTextConfig config;
+    g_autofree char *path = part_path(model, "text_encoder");
+    if (!cg_model_read_text_config(path, &config, error))
+        return FALSE;
+    g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_TEXT, error);
+    if (!weights)
+        return FALSE;
+    m->text = cg_clip_text_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
+                               cg_checkpoint_path(weights), error);
+    return m->text != NULL;
+}
+
+static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
+{
+    CgUnetConfig config;
+    if (!cg_model_read_unet_config(path, TRUE, &config, error))
+        return FALSE;
+    g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_CONTROLNET, error);
+    if (!weights)
+        return FALSE;
+    m->controlnet_path = g_strdup(path);
+    m->controlnet_fingerprint = cg_weights_fingerprint(weights);
+    m->controlnet = cg_controlnet_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
+                                      cg_checkpoint_path(weights), error);
+    return m->controlnet != NULL;
+}
+
+static gboolean load_tokenizer(CgModel *m, const CgModelPaths *paths, GError **error)
+{
+    g_autofree char *own = NULL;
+    if (!paths->tokenizer && !is_folder(paths->model)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: a single file holds no tokenizer; give --tokenizer (a folder with "
+                    "vocab.json and merges.txt)",
+                    paths->model);
+        return FALSE;
+    }
+    if (!paths->tokenizer)
+        own = g_build_filename(paths->model, "tokenizer", NULL);
+    m->tokenizer = cg_tokenizer_open(paths->tokenizer ? paths->tokenizer : own, error);
+    return m->tokenizer != NULL;
+}
+
+static gboolean load_schedule(CgModel *m, const char *model, GError **error)
+{
+    g_autofree char *path = g_build_filename(model, "scheduler", "scheduler_config.json", NULL);
+    m->schedule = is_folder(model) && g_file_test(path, G_FILE_TEST_EXISTS)
+                      ? cg_noise_schedule_load(path, error)
+                      : cg_noise_schedule_default();
+    return m->schedule != NULL;
+}
+
+static gboolean mismatch(const CgModel *m, const char *what, int a, int b, GError **error)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: the parts do not fit together: %s (%d, %d)",
+                m->path, what, a, b);
+    return FALSE;
+}
+
+static gboolean check_controlnet(const CgModel *m, GError **error)
+{
+    const CgUnetConfig *u = &m->unet->config, *c = &m->controlnet->config;
+    gboolean same = u->level_count == c->level_count && u->layers == c->layers &&
+                    u->text_width == c->text_width && u->in_channels == c->in_channels;
+    for (int i = 0; same && i < u->level_count; i++)
+        same = u->channels[i] == c->channels[i];
+    if (!same)
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                    "%s: this ControlNet was made for a U-Net of other sizes than %s",
+                    m->controlnet_path, m->path);
+    return same;
+}
+
+static gboolean check_fit(const CgModel *m, GError **error)
+{
+    const CgUnetConfig *u = &m->unet->config;
+    const CgVaeConfig *v = cg_vae_config(m->vae);
+    if (u->in_channels != u->out_channels)
+        return mismatch(m, "the U-Net's input and output channels", u->in_channels, u->out_channels,
+                        error);
+    if (v->latent_channels != u->in_channels)
+        return mismatch(m, "latent channels of the VAE and of the U-Net", v->latent_channels,
+                        u->in_channels, error);
+    if (m->text->config.width != u->text_width)
+        return mismatch(m, "width of the text encoder and what the U-Net reads",
+                        m->text->config.width, u->text_width, error);
+    if (cg_tokenizer_size(m->tokenizer) > m->text->config.vocabulary)
+        return mismatch(m, "tokens in the tokenizer and rows in the text encoder",
+                        cg_tokenizer_size(m->tokenizer), m->text->config.vocabulary, error);
+    if (cg_tokenizer_length(m->tokenizer) > m->text->config.positions)
+        return mismatch(m, "the tokenizer's length and the text encoder's positions",
+                        cg_tokenizer_length(m->tokenizer), m->text->config.positions, error);
+    if (m->controlnet && cg_vae_factor(v) != 8)
+        return mismatch(m, "pixels per latent cell, and the 8 that a ControlNet needs",
+                        cg_vae_factor(v), 8, error);
+    return !m->controlnet || check_controlnet(m, error);
+}
+
+CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error)
+{
+    g_autoptr(CgModel) m = g_new0(CgModel, 1);
+    g_autofree char *vae = paths->vae ? g_strdup(paths->vae) : part_path(paths->model, "vae");
+    m->engine = engine;
+    m->dtype = dtype;
+    m->path = g_strdup(paths->model);
+    if (!g_file_test(paths->model, G_FILE_TEST_EXISTS)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: no such model; a folder in diffusers' layout or a .safetensors file is "
+                    "needed",
+                    paths->model);
+        return NULL;
+    }
+    if (!load_tokenizer(m, paths, error) || !load_schedule(m, paths->model, error) ||
+        !load_text(m, paths->model, error) || !load_vae(m, vae, error) ||
+        !load_unet(m, paths->model, error) ||
+        (paths->controlnet && !load_controlnet(m, paths->controlnet, error)) ||
+        !check_fit(m, error))
+        return NULL;
+    return g_steal_pointer(&m);
+}
+
+void cg_model_free(CgModel *m)
+{
+    if (!m)
+        return;
+    cg_tokenizer_close(m->tokenizer);
+    cg_clip_text_free(m->text);
+    cg_vae_free(m->vae);
+    cg_unet_free(m->unet);
+    cg_controlnet_free(m->controlnet);
+    cg_noise_schedule_free(m->schedule);
+    g_free(m->path);
+    g_free(m->controlnet_path);
+    g_free(m->fingerprint);
+    g_free(m->controlnet_fingerprint);
+    g_free(m);
+}
+
+guint64 cg_model_parameter_count(const CgModel *m)
+{
+    return m->text->parameters.count + cg_vae_parameter_count(m->vae) + m->unet->parameters.count +
+           (m->controlnet ? m->controlnet->parameters.count : 0);
+}
+
+int cg_model_size(const CgModel *m)
+{
+    return m->unet->config.sample_size * cg_vae_factor(cg_vae_config(m->vae));
+}
+
+char *cg_model_explain_not_finite(const CgModel *m)
+{
+    const struct {
+        const char *part;
+        CgComponent component;
+    } parts[] = {{"text_encoder", CG_COMPONENT_TEXT},
+                 {"vae", CG_COMPONENT_VAE},
+                 {"unet", CG_COMPONENT_UNET},
+                 {NULL, CG_COMPONENT_CONTROLNET}};
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *path =
+            parts[i].part ? part_path(m->path, parts[i].part) : g_strdup(m->controlnet_path);
+        g_autoptr(CgCheckpoint) c =
+            path ? cg_model_open_part(path, parts[i].component, NULL) : NULL;
+        g_autofree char *name = c ? cg_checkpoint_find_not_finite(c) : NULL;
+        if (name)
+            return g_strdup_printf("%s: the tensor %s holds NaN or infinity; the file is damaged, "
+                                   "fetch or train it again",
+                                   cg_checkpoint_path(c), name);
+    }
+    return g_strdup_printf("%s: the network produced NaN or infinity although its weights are "
+                           "finite; try --dtype f32 or a smaller guidance",
+                           m->path);
+}

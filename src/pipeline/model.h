@@ -1,0 +1,63 @@
+/* model: all parts of a latent diffusion model, loaded and fitting together.
+ *
+ * A model is a folder in diffusers' layout (model_index.json, unet/, vae/, text_encoder/,
+ * tokenizer/, scheduler/) or one .safetensors file of the original naming; a ControlNet is a folder
+ * or a file likewise.
+ */
+#ifndef CG_PIPELINE_MODEL_H
+#define CG_PIPELINE_MODEL_H
+
+#include "diffusion/schedule.h"
+#include "models/checkpoint.h"
+#include "models/clip_text.h"
+#include "models/tokenizer.h"
+#include "models/unet.h"
+#include "models/vae.h"
+
+typedef struct {
+    const char *model;
+    const char *controlnet; /* NULL: none */
+    const char *vae;        /* folder or file instead of the model's own; NULL: its own */
+    const char *tokenizer;  /* folder or file instead of the model's own; NULL: its own */
+} CgModelPaths;
+
+typedef struct {
+    CgEngine *engine; /* borrowed */
+    CgDType dtype;
+    CgTokenizer *tokenizer;
+    CgClipText *text;
+    CgVae *vae;
+    CgUnet *unet;
+    CgControlnet *controlnet; /* NULL: none */
+    CgNoiseSchedule *schedule;
+    char *path, *controlnet_path;
+    char *fingerprint, *controlnet_fingerprint; /* see cg_weights_fingerprint */
+} CgModel;
+
+/* Loads everything; weights stay in their mapped files until first used. Errors name the file. */
+CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error);
+void cg_model_free(CgModel *m);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgModel, cg_model_free)
+
+/* Numbers in all parameters. */
+guint64 cg_model_parameter_count(const CgModel *m);
+/* Side of the square picture that the model was trained for, in pixels: 512. */
+int cg_model_size(const CgModel *m);
+/* A message for an output that is not finite: names the first weight that is not, or says that the
+ * weights are sound. */
+char *cg_model_explain_not_finite(const CgModel *m);
+
+/* Parts on their own, for other commands. PATH is a folder (with config.json beside the weights) or
+ * a file. *WHERE gets what the weights are called in messages. */
+gboolean cg_model_read_unet_config(const char *path, gboolean controlnet, CgUnetConfig *config,
+                                   GError **error);
+gboolean cg_model_read_vae_config(const char *path, CgVaeConfig *config, GError **error);
+gboolean cg_model_read_text_config(const char *path, CgClipTextConfig *config, GError **error);
+CgCheckpoint *cg_model_open_part(const char *path, CgComponent component, GError **error);
+
+/* A short name for exactly these weights, 16 hex digits: SHA-256 over the names, shapes and types
+ * of all tensors and 64 bytes of each one's data. Cheap for gigabytes, and different for any two
+ * trainings. */
+char *cg_weights_fingerprint(CgCheckpoint *checkpoint);
+
+#endif
