@@ -77,37 +77,47 @@ static gboolean frame_prompt(const CgModel *m, const char *prompt, gint32 *frame
     return TRUE;
 }
 
-/* Text states and everything made of them; kept while prompts stay the same. */
+gboolean cg_denoiser_use_text(CgDenoiser *d, const CgTensor *states, gboolean guess_mode,
+                              GError **error)
+{
+    const CgModel *m = d->model;
+    const int64_t n = states->shape.d[0];
+    clear_prompt(d);
+    g_autoptr(CgTensor) text = cg_tensor_copy(states, d->cx.dtype);
+    cg_unet_prepare(&d->cx, m->unet, text, &d->unet_text);
+    if (m->controlnet) {
+        /* In guess mode the ControlNet sees the conditional half only. */
+        g_autoptr(CgTensor) seen =
+            guess_mode ? cg_tensor_rows(text, n - 1, 1) : cg_tensor_ref(text);
+        cg_controlnet_prepare_text(&d->cx, m->controlnet, seen, &d->control_text);
+    }
+    return cg_context_ok(&d->cx, error);
+}
+
+/* The prompts' states and everything made of them; kept while prompts stay the same. */
 static gboolean prepare_prompt(CgDenoiser *d, const CgDenoiseSettings *s, GError **error)
 {
     const CgModel *m = d->model;
-    const gboolean guided = cg_guidance_is_used(s->guidance);
-    g_autofree char *key = g_strdup_printf("%d %d %d\n%s\n%s", guided, s->guess_mode, s->clip_skip,
-                                           s->prompt, guided ? s->negative_prompt : "");
+    const int n = cg_guidance_is_used(s->guidance) ? 2 : 1;
+    if (!s->prompt)
+        return TRUE;
+    g_autofree char *key = g_strdup_printf("%d %d %d\n%s\n%s", n, s->guess_mode, s->clip_skip,
+                                           s->prompt, n == 2 ? s->negative_prompt : "");
     if (g_strcmp0(key, d->prompt_key) == 0)
         return TRUE;
-    clear_prompt(d);
     if (s->clip_skip < 0 || s->clip_skip >= m->text->config.layers) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "clip skip %d: 0 to %d are possible",
                     s->clip_skip, m->text->config.layers - 1);
         return FALSE;
     }
-    const int length = cg_tokenizer_length(m->tokenizer), n = guided ? 2 : 1;
+    const int length = cg_tokenizer_length(m->tokenizer);
     g_autofree gint32 *ids = g_new(gint32, 2 * (size_t)length);
-    if ((guided && !frame_prompt(m, s->negative_prompt, ids, error)) ||
+    if ((n == 2 && !frame_prompt(m, s->negative_prompt, ids, error)) ||
         !frame_prompt(m, s->prompt, ids + (n - 1) * length, error))
         return FALSE;
     g_autoptr(CgTensor) states =
         cg_clip_text_forward(&d->cx, m->text, ids, n, length, s->clip_skip);
-    CG_SET(states, cg_cast(&d->cx, states, d->cx.dtype));
-    cg_unet_prepare(&d->cx, m->unet, states, &d->unet_text);
-    if (m->controlnet) {
-        /* In guess mode the ControlNet sees the conditional half only. */
-        g_autoptr(CgTensor) seen =
-            s->guess_mode ? cg_tensor_rows(states, n - 1, 1) : cg_tensor_ref(states);
-        cg_controlnet_prepare_text(&d->cx, m->controlnet, seen, &d->control_text);
-    }
-    if (!cg_context_ok(&d->cx, error))
+    if (!cg_context_ok(&d->cx, error) || !cg_denoiser_use_text(d, states, s->guess_mode, error))
         return FALSE;
     d->prompt_key = g_steal_pointer(&key);
     return TRUE;

@@ -12,7 +12,8 @@
 #include "pipeline/model.h"
 
 typedef struct {
-    const char *prompt, *negative_prompt;
+    const char *prompt; /* NULL: the states given to cg_denoiser_use_text */
+    const char *negative_prompt;
     int clip_skip; /* 0: the last layer's states */
     CgSamplerKind sampler;
     CgSamplerOptions sampler_options;
@@ -42,6 +43,11 @@ void cg_denoiser_free(CgDenoiser *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDenoiser, cg_denoiser_free)
 /* The context that it computes in: for encoding and decoding beside it. */
 CgContext *cg_denoiser_context(CgDenoiser *d);
+
+/* Text states from elsewhere in place of a prompt: STATES [n, t, text_width] f32, n = 2 with the
+ * unconditional ones first when guidance is used, else 1. GUESS_MODE as in the settings to come. */
+gboolean cg_denoiser_use_text(CgDenoiser *d, const CgTensor *states, gboolean guess_mode,
+                              GError **error);
 
 /* EPS [1, h, w, c] standard normal: x_T before the sampler's scaling. CONTROL [1, 8h, 8w, 3] in
  * [0, 1] (nullable). SEED and SAMPLE choose the noise of stochastic samplers. -> z_g [1, h, w, c],
