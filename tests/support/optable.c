@@ -1,0 +1,435 @@
+#include "support/optable.h"
+
+#include "support/pseudo.h"
+
+#include <math.h>
+
+/* clang-format off */
+static const OpCase cases[] = {
+    /* name, op, shape of x, ... */
+    {"conv 3x3", OP_CONV, .x = {4, {2, 9, 7, 20}}, .out = 36, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 3x3 stride 2", OP_CONV, .x = {4, {2, 11, 8, 32}}, .out = 48, .kernel = 3, .stride = 2, .pad = {1, 1, 1, 1}},
+    {"conv 3x3 stride 2 padded right and below", OP_CONV, .x = {4, {2, 10, 13, 24}}, .out = 40, .kernel = 3, .stride = 2, .pad = {0, 1, 0, 1}},
+    {"conv 1x1", OP_CONV, .x = {4, {2, 5, 9, 48}}, .out = 33},
+    {"conv of 3 channels", OP_CONV, .x = {4, {1, 13, 10, 3}}, .out = 16, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv of 4 channels", OP_CONV, .x = {4, {2, 8, 12, 4}}, .out = 64, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv to 3 channels", OP_CONV, .x = {4, {1, 9, 6, 32}}, .out = 3, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv to 4 channels", OP_CONV, .x = {4, {2, 7, 9, 64}}, .out = 4, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv of 320 channels", OP_CONV, .x = {4, {2, 6, 5, 320}}, .out = 64, .kernel = 3, .pad = {1, 1, 1, 1}, .threads_round = TRUE},
+    {"conv of one pixel", OP_CONV, .x = {4, {3, 1, 1, 32}}, .out = 16, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv without bias", OP_CONV, .x = {4, {1, 6, 7, 16}}, .out = 16, .kernel = 3, .pad = {1, 1, 1, 1}, .no_bias = TRUE},
+    {"conv of a bf16 weight", OP_CONV, .x = {4, {1, 6, 7, 16}}, .out = 24, .kernel = 3, .pad = {1, 1, 1, 1}, .weight_type = CG_BF16},
+    {"conv of an f16 weight", OP_CONV, .x = {4, {1, 6, 7, 16}}, .out = 24, .kernel = 3, .pad = {1, 1, 1, 1}, .weight_type = CG_F16},
+    {"conv + residual", OP_CONV, .x = {4, {2, 9, 7, 20}}, .out = 36, .kernel = 3, .pad = {1, 1, 1, 1}, .residual = TRUE},
+    {"conv + residual in place", OP_CONV, .x = {4, {2, 9, 7, 32}}, .out = 48, .kernel = 3, .pad = {1, 1, 1, 1}, .residual = TRUE, .in_place = TRUE},
+    {"conv with another bias", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .other_bias = TRUE},
+    {"conv with a bias of the call alone", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .other_bias = TRUE, .no_bias = TRUE},
+    {"conv silu", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .act = CG_ACT_SILU},
+    {"conv gelu", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .act = CG_ACT_GELU},
+    {"conv quick gelu", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .act = CG_ACT_QUICK_GELU},
+    {"conv relu", OP_CONV, .x = {4, {2, 5, 7, 32}}, .out = 40, .kernel = 3, .pad = {1, 1, 1, 1}, .act = CG_ACT_RELU},
+    {"conv 512x512 128", OP_CONV, .large = TRUE, .x = {4, {1, 512, 512, 128}}, .out = 128, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 64x64 320", OP_CONV, .large = TRUE, .x = {4, {2, 64, 64, 320}}, .out = 320, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 32x32 640", OP_CONV, .large = TRUE, .x = {4, {2, 32, 32, 640}}, .out = 640, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 16x16 1280", OP_CONV, .large = TRUE, .x = {4, {2, 16, 16, 1280}}, .out = 1280, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 8x8 1280", OP_CONV, .large = TRUE, .x = {4, {2, 8, 8, 1280}}, .out = 1280, .kernel = 3, .pad = {1, 1, 1, 1}},
+    {"conv 1x1 64x64 960", OP_CONV, .large = TRUE, .x = {4, {2, 64, 64, 960}}, .out = 320},
+
+    {"linear of one row", OP_LINEAR, .x = {2, {1, 320}}, .out = 129},
+    {"linear of odd rows", OP_LINEAR, .x = {3, {2, 77, 40}}, .out = 67},
+    {"linear of many rows", OP_LINEAR, .x = {3, {2, 1025, 64}}, .out = 96},
+    {"linear without bias", OP_LINEAR, .x = {2, {15, 33}}, .out = 17, .no_bias = TRUE},
+    {"linear with another bias", OP_LINEAR, .x = {2, {15, 33}}, .out = 17, .other_bias = TRUE},
+    {"linear + residual", OP_LINEAR, .x = {3, {2, 19, 80}}, .out = 48, .residual = TRUE},
+    {"linear + residual in place", OP_LINEAR, .x = {3, {2, 19, 80}}, .out = 48, .residual = TRUE, .in_place = TRUE},
+    {"linear silu", OP_LINEAR, .x = {2, {2, 320}}, .out = 64, .act = CG_ACT_SILU},
+    {"linear gelu", OP_LINEAR, .x = {2, {21, 48}}, .out = 64, .act = CG_ACT_GELU},
+    {"linear quick gelu", OP_LINEAR, .x = {2, {21, 48}}, .out = 64, .act = CG_ACT_QUICK_GELU},
+    {"linear relu", OP_LINEAR, .x = {2, {21, 48}}, .out = 64, .act = CG_ACT_RELU},
+    {"linear 8192 320 960", OP_LINEAR, .large = TRUE, .x = {2, {8192, 320}}, .out = 960, .no_bias = TRUE},
+    {"linear 8192 320 2560", OP_LINEAR, .large = TRUE, .x = {2, {8192, 320}}, .out = 2560},
+    {"linear 2048 2560 640", OP_LINEAR, .large = TRUE, .x = {2, {2048, 2560}}, .out = 640},
+    {"linear 512 1280 10240", OP_LINEAR, .large = TRUE, .x = {2, {512, 1280}}, .out = 10240},
+
+    {"attention of 40", OP_ATTENTION, .x = {4, {2, 65, 3, 40}}, .tk = 65},
+    {"attention of 80", OP_ATTENTION, .x = {4, {2, 33, 2, 80}}, .tk = 47},
+    {"attention of 160", OP_ATTENTION, .x = {4, {1, 70, 2, 160}}, .tk = 70},
+    {"attention of 64, causal", OP_ATTENTION, .x = {4, {2, 77, 3, 64}}, .tk = 77, .causal = TRUE},
+    {"attention of 512", OP_ATTENTION, .x = {4, {1, 101, 1, 512}}, .tk = 101},
+    {"attention over 77 text tokens", OP_ATTENTION, .x = {4, {2, 130, 2, 40}}, .tk = 77},
+    {"attention of one query", OP_ATTENTION, .x = {4, {1, 1, 2, 40}}, .tk = 9},
+    {"attention with one key", OP_ATTENTION, .x = {4, {1, 5, 2, 40}}, .tk = 1},
+    {"attention of 8", OP_ATTENTION, .x = {4, {1, 17, 2, 8}}, .tk = 19},
+    {"attention of strided rows", OP_ATTENTION, .x = {4, {2, 35, 2, 40}}, .tk = 21, .gap = 80},
+    {"attention of large logits", OP_ATTENTION, .x = {4, {1, 40, 2, 64}}, .tk = 53, .deviation = 12},
+    {"attention 4096", OP_ATTENTION, .large = TRUE, .x = {4, {2, 4096, 8, 40}}, .tk = 4096},
+    {"attention 4096 text", OP_ATTENTION, .large = TRUE, .x = {4, {2, 4096, 8, 40}}, .tk = 77},
+
+    {"group norm", OP_GROUP_NORM, .x = {4, {2, 9, 7, 40}}, .groups = 4, .eps = 1e-5F},
+    {"group norm of 10 in a group", OP_GROUP_NORM, .x = {4, {2, 5, 3, 320}}, .groups = 32, .eps = 1e-5F},
+    {"group norm of odd channels", OP_GROUP_NORM, .x = {4, {3, 5, 11, 21}}, .groups = 3, .eps = 1e-6F},
+    {"group norm of one pixel", OP_GROUP_NORM, .x = {4, {2, 1, 1, 64}}, .groups = 8, .eps = 1e-5F},
+    {"group norm of many pixels", OP_GROUP_NORM, .x = {4, {1, 61, 67, 32}}, .groups = 32, .eps = 1e-6F},
+    {"group norm of tokens", OP_GROUP_NORM, .x = {3, {2, 19, 48}}, .groups = 6, .eps = 1e-6F},
+    {"group norm far from zero", OP_GROUP_NORM, .x = {4, {2, 33, 21, 64}}, .groups = 8, .eps = 1e-5F, .mean = 1000},
+    {"group norm of tiny deviation", OP_GROUP_NORM, .x = {4, {1, 16, 9, 64}}, .groups = 32, .eps = 1e-5F, .mean = -3, .deviation = 1e-3},
+    {"group norm silu", OP_GROUP_NORM, .x = {4, {2, 31, 33, 40}}, .groups = 8, .eps = 1e-5F, .act = CG_ACT_SILU},
+    {"group norm gelu", OP_GROUP_NORM, .x = {4, {2, 5, 3, 40}}, .groups = 8, .eps = 1e-5F, .act = CG_ACT_GELU},
+    {"group norm quick gelu", OP_GROUP_NORM, .x = {4, {2, 5, 3, 40}}, .groups = 8, .eps = 1e-5F, .act = CG_ACT_QUICK_GELU},
+    {"group norm relu", OP_GROUP_NORM, .x = {4, {2, 5, 3, 40}}, .groups = 8, .eps = 1e-5F, .act = CG_ACT_RELU},
+    {"group norm silu in place", OP_GROUP_NORM, .x = {4, {2, 37, 29, 33}}, .groups = 11, .eps = 1e-5F, .act = CG_ACT_SILU, .in_place = TRUE},
+    {"group norm silu 64x64 320", OP_GROUP_NORM, .large = TRUE, .x = {4, {2, 64, 64, 320}}, .groups = 32, .eps = 1e-5F, .act = CG_ACT_SILU},
+    {"group norm silu 512x512 128", OP_GROUP_NORM, .large = TRUE, .x = {4, {1, 512, 512, 128}}, .groups = 32, .eps = 1e-6F, .act = CG_ACT_SILU},
+
+    {"layer norm", OP_LAYER_NORM, .x = {3, {2, 77, 320}}, .eps = 1e-5F},
+    {"layer norm of odd columns", OP_LAYER_NORM, .x = {3, {2, 9, 131}}, .eps = 1e-5F},
+    {"layer norm of short rows", OP_LAYER_NORM, .x = {2, {13, 5}}, .eps = 1e-5F},
+    {"layer norm far from zero", OP_LAYER_NORM, .x = {3, {2, 100, 192}}, .eps = 1e-5F, .mean = -1000},
+    {"layer norm in place", OP_LAYER_NORM, .x = {3, {2, 150, 133}}, .eps = 1e-5F, .in_place = TRUE},
+    {"layer norm 8192x320", OP_LAYER_NORM, .large = TRUE, .x = {2, {8192, 320}}, .eps = 1e-5F},
+
+    {"silu", OP_ACTIVATE, .x = {3, {2, 55, 37}}, .act = CG_ACT_SILU, .deviation = 4},
+    {"gelu", OP_ACTIVATE, .x = {3, {2, 55, 37}}, .act = CG_ACT_GELU, .deviation = 3},
+    {"quick gelu", OP_ACTIVATE, .x = {3, {2, 55, 37}}, .act = CG_ACT_QUICK_GELU, .deviation = 4},
+    {"relu", OP_ACTIVATE, .x = {3, {2, 55, 37}}, .act = CG_ACT_RELU},
+    {"no activation", OP_ACTIVATE, .x = {3, {2, 55, 37}}},
+    {"silu of many in place", OP_ACTIVATE, .x = {3, {3, 12345, 1}}, .act = CG_ACT_SILU, .in_place = TRUE},
+    {"silu 2x64x64x320", OP_ACTIVATE, .large = TRUE, .x = {4, {2, 64, 64, 320}}, .act = CG_ACT_SILU},
+
+    {"geglu", OP_GEGLU, .x = {3, {2, 33, 160}}, .deviation = 3},
+    {"geglu of odd columns", OP_GEGLU, .x = {3, {2, 29, 86}}},
+    {"geglu of many rows", OP_GEGLU, .x = {3, {2, 801, 34}}},
+    {"geglu 8192x2560", OP_GEGLU, .large = TRUE, .x = {2, {8192, 2560}}},
+
+    {"add", OP_ADD, .x = {4, {2, 5, 7, 33}}, .scale = 1},
+    {"add scaled", OP_ADD, .x = {4, {2, 50, 41, 9}}, .scale = -0.37F},
+    {"add in place", OP_ADD, .x = {4, {2, 5, 7, 33}}, .scale = 0.5F, .in_place = TRUE},
+    {"add 2x64x64x320", OP_ADD, .large = TRUE, .x = {4, {2, 64, 64, 320}}, .scale = 1},
+    {"add channels", OP_ADD_CHANNELS, .x = {4, {3, 5, 7, 35}}},
+    {"add one vector's channels", OP_ADD_CHANNELS, .x = {4, {3, 5, 7, 35}}, .one_vector = TRUE},
+    {"add channels to tokens in place", OP_ADD_CHANNELS, .x = {3, {2, 520, 48}}, .in_place = TRUE},
+
+    {"upsample twice", OP_UPSAMPLE, .x = {4, {2, 5, 7, 19}}, .to_h = 10, .to_w = 14},
+    {"upsample to odd sizes", OP_UPSAMPLE, .x = {4, {2, 5, 7, 19}}, .to_h = 9, .to_w = 13},
+    {"upsample many", OP_UPSAMPLE, .x = {4, {1, 31, 17, 40}}, .to_h = 62, .to_w = 34},
+    {"upsample 64x64 256", OP_UPSAMPLE, .large = TRUE, .x = {4, {1, 256, 256, 256}}, .to_h = 512, .to_w = 512},
+    {"concat", OP_CONCAT, .x = {4, {2, 5, 7, 40}}, .out = 24},
+    {"concat of odd channels", OP_CONCAT, .x = {4, {2, 51, 23, 13}}, .out = 7},
+    {"concat 64x64 640", OP_CONCAT, .large = TRUE, .x = {4, {2, 64, 64, 640}}, .out = 320},
+
+    {"softmax", OP_SOFTMAX, .x = {3, {2, 20, 77}}, .deviation = 4},
+    {"softmax of short rows", OP_SOFTMAX, .x = {2, {11, 3}}},
+    {"softmax of many rows in place", OP_SOFTMAX, .x = {3, {2, 300, 101}}, .in_place = TRUE},
+    {"softmax of large numbers", OP_SOFTMAX, .x = {2, {7, 1000}}, .mean = 3e4, .deviation = 20},
+
+    {"cast", OP_CAST, .x = {3, {2, 55, 37}}},
+    {"cast of many", OP_CAST, .x = {2, {3, 20001}}, .deviation = 1e3},
+    {"cast 2x64x64x320", OP_CAST, .large = TRUE, .x = {4, {2, 64, 64, 320}}},
+};
+/* clang-format on */
+
+const OpCase *optable_cases(guint *count)
+{
+    *count = G_N_ELEMENTS(cases);
+    return cases;
+}
+
+struct OpRun {
+    const OpCase *c;
+    CgEngine *engine;
+    CgDType dtype;
+    CgTensor *x, *b, *v;    /* inputs in DTYPE; attention: q, k, v */
+    CgTensor *gamma, *beta; /* f32 parameters; gamma is also the vector of add_channels */
+    CgTensor *bias, *residual;
+    CgWeight *weight;
+    CgTensor *y;
+};
+
+/* Uniform numbers of the given mean and deviation that follow from the case's and WHAT's name. */
+static CgTensor *input(const OpCase *c, const char *what, CgDType dtype, CgShape shape, double mean,
+                       double deviation)
+{
+    g_autofree char *name = g_strdup_printf("%s/%s", c->name, what);
+    g_autoptr(CgTensor) t = cg_tensor_new(CG_F32, shape);
+    cg_pseudo_fill(name, deviation * sqrt(3.0), mean, t->data, t->count);
+    return cg_tensor_copy(t, dtype);
+}
+
+static CgShape with_last(CgShape shape, int64_t c)
+{
+    shape.d[shape.rank - 1] = c;
+    return shape;
+}
+
+static int64_t last(const OpCase *c)
+{
+    return c->x.d[c->x.rank - 1];
+}
+
+static CgConvGeometry geometry(const OpCase *c)
+{
+    int kernel = MAX(c->kernel, 1);
+    return (CgConvGeometry){.c_in = (int)last(c),
+                            .c_out = c->out,
+                            .kernel_h = kernel,
+                            .kernel_w = kernel,
+                            .stride = MAX(c->stride, 1),
+                            .pad_top = c->pad[0],
+                            .pad_bottom = c->pad[1],
+                            .pad_left = c->pad[2],
+                            .pad_right = c->pad[3]};
+}
+
+static CgDType other_type(CgDType dtype)
+{
+    return dtype == CG_F32 ? CG_BF16 : CG_F32;
+}
+
+static CgDType output_type(const OpCase *c, CgDType dtype)
+{
+    return c->op == OP_CAST ? other_type(dtype) : dtype;
+}
+
+static int64_t attention_row(const OpCase *c)
+{
+    return c->x.d[2] * c->x.d[3] + c->gap;
+}
+
+static CgShape output_shape(const OpCase *c)
+{
+    CgConvGeometry g = geometry(c);
+    switch (c->op) {
+    case OP_CONV:
+        return CG_SHAPE(c->x.d[0], (c->x.d[1] + c->pad[0] + c->pad[1] - g.kernel_h) / g.stride + 1,
+                        (c->x.d[2] + c->pad[2] + c->pad[3] - g.kernel_w) / g.stride + 1, c->out);
+    case OP_LINEAR:
+        return with_last(c->x, c->out);
+    case OP_ATTENTION:
+        return CG_SHAPE(c->x.d[0], c->x.d[1], attention_row(c));
+    case OP_GEGLU:
+        return with_last(c->x, last(c) / 2);
+    case OP_UPSAMPLE:
+        return CG_SHAPE(c->x.d[0], c->to_h, c->to_w, c->x.d[3]);
+    case OP_CONCAT:
+        return with_last(c->x, last(c) + c->out);
+    default:
+        return c->x;
+    }
+}
+
+static void prepare_weight(OpRun *run)
+{
+    const OpCase *c = run->c;
+    CgConvGeometry g = geometry(c);
+    double fan_in = (double)g.c_in * g.kernel_h * g.kernel_w;
+    g_autoptr(CgTensor) w =
+        input(c, "w", c->weight_type, CG_SHAPE(g.c_out, g.c_in, g.kernel_h, g.kernel_w), 0,
+              1 / sqrt(fan_in));
+    g_autoptr(CgTensor) bias = input(c, "bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
+    run->weight =
+        run->engine->ops->weight_new(run->engine, &g, run->dtype, w, c->no_bias ? NULL : bias);
+    if (c->other_bias)
+        run->bias = input(c, "other_bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
+    if (c->residual)
+        run->residual = input(c, "residual", run->dtype, output_shape(c), 0, 1);
+}
+
+static void prepare_attention(OpRun *run, double deviation)
+{
+    const OpCase *c = run->c;
+    CgShape q = output_shape(c), k = CG_SHAPE(c->x.d[0], c->tk, attention_row(c));
+    run->x = input(c, "q", run->dtype, q, c->mean, deviation);
+    run->b = input(c, "k", run->dtype, k, 0, 1);
+    run->v = input(c, "v", run->dtype, k, 0, 1);
+}
+
+OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype)
+{
+    OpRun *run = g_new0(OpRun, 1);
+    double deviation = c->deviation == 0 ? 1 : c->deviation;
+    run->c = c;
+    run->engine = engine;
+    run->dtype = dtype;
+    run->y = cg_tensor_new(output_type(c, dtype), output_shape(c));
+    if (c->op == OP_ATTENTION) {
+        prepare_attention(run, deviation);
+        return run;
+    }
+    run->x = input(c, "x", dtype, c->x, c->mean, deviation);
+    switch (c->op) {
+    case OP_CONV:
+    case OP_LINEAR:
+        prepare_weight(run);
+        break;
+    case OP_GROUP_NORM:
+    case OP_LAYER_NORM:
+        run->gamma = input(c, "gamma", CG_F32, CG_SHAPE(last(c)), 1, 0.3);
+        run->beta = input(c, "beta", CG_F32, CG_SHAPE(last(c)), 0, 0.5);
+        break;
+    case OP_ADD:
+        run->b = input(c, "b", dtype, c->x, 0, 1);
+        break;
+    case OP_ADD_CHANNELS:
+        run->gamma = input(c, "v", CG_F32, CG_SHAPE(c->one_vector ? 1 : c->x.d[0], last(c)), 0, 1);
+        break;
+    case OP_CONCAT:
+        run->b = input(c, "b", dtype, with_last(c->x, c->out), 0, 1);
+        break;
+    default:
+        break;
+    }
+    return run;
+}
+
+/* What the output starts from when it is written in place. */
+static const CgTensor *in_place_of(const OpRun *run)
+{
+    if (!run->c->in_place)
+        return NULL;
+    return run->residual ? run->residual : run->x;
+}
+
+void optable_reset(OpRun *run)
+{
+    const CgTensor *from = in_place_of(run);
+    if (from)
+        memcpy(run->y->data, from->data, cg_tensor_bytes(run->y));
+    else
+        memset(run->y->data, 0xff, cg_tensor_bytes(run->y)); /* NaN in every type */
+}
+
+static gboolean execute_attention(OpRun *run, GError **error)
+{
+    const OpCase *c = run->c;
+    size_t row = (size_t)attention_row(c);
+    CgAttention a = {.dtype = run->dtype,
+                     .n = (int)c->x.d[0],
+                     .heads = (int)c->x.d[2],
+                     .head_dim = (int)c->x.d[3],
+                     .tq = (int)c->x.d[1],
+                     .tk = c->tk,
+                     .scale = (float)(1 / sqrt((double)c->x.d[3])),
+                     .causal = c->causal,
+                     .q = run->x->data,
+                     .k = run->b->data,
+                     .v = run->v->data,
+                     .q_row = row,
+                     .k_row = row,
+                     .v_row = row,
+                     .y = run->y->data,
+                     .y_row = row};
+    return run->engine->ops->attention(run->engine, &a, error);
+}
+
+gboolean optable_execute(OpRun *run, GError **error)
+{
+    const OpCase *c = run->c;
+    CgEngine *e = run->engine;
+    const CgEngineOps *ops = e->ops;
+    CgTensor *y = run->y;
+    gboolean in_place = in_place_of(run) != NULL;
+    const CgTensor *x = in_place && !run->residual ? y : run->x;
+    CgEngineEpilogue ep = {.bias = run->bias,
+                           .residual = in_place && run->residual ? y : run->residual,
+                           .act = c->act};
+    switch (c->op) {
+    case OP_CONV:
+        return ops->conv2d(e, run->weight, x, &ep, y, error);
+    case OP_LINEAR:
+        return ops->linear(e, run->weight, x, &ep, y, error);
+    case OP_ATTENTION:
+        return execute_attention(run, error);
+    case OP_GROUP_NORM:
+        ops->group_norm(e, x, c->groups, c->eps, run->gamma, run->beta, c->act, y);
+        break;
+    case OP_LAYER_NORM:
+        ops->layer_norm(e, x, c->eps, run->gamma, run->beta, y);
+        break;
+    case OP_ACTIVATE:
+        ops->activate(e, c->act, x, y);
+        break;
+    case OP_GEGLU:
+        ops->geglu(e, x, y);
+        break;
+    case OP_ADD:
+        ops->add(e, x, run->b, c->scale, y);
+        break;
+    case OP_ADD_CHANNELS:
+        ops->add_channels(e, x, run->gamma, y);
+        break;
+    case OP_UPSAMPLE:
+        ops->upsample_nearest(e, x, y);
+        break;
+    case OP_CONCAT:
+        ops->concat(e, x, run->b, y);
+        break;
+    case OP_SOFTMAX:
+        ops->softmax(e, x, y);
+        break;
+    case OP_CAST:
+        ops->cast(e, x, y);
+        break;
+    }
+    return TRUE;
+}
+
+CgTensor *optable_output(const OpRun *run)
+{
+    const OpCase *c = run->c;
+    g_autoptr(CgTensor) all = cg_tensor_copy(run->y, CG_F32);
+    if (c->gap == 0)
+        return g_steal_pointer(&all);
+    size_t row = (size_t)attention_row(c), used = row - (size_t)c->gap;
+    size_t rows = all->count / row;
+    CgTensor *y = cg_tensor_new(CG_F32, CG_SHAPE((int64_t)(rows * used)));
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(cg_tensor_f32(y) + r * used, cg_tensor_f32(all) + r * row, used * sizeof(float));
+        for (size_t i = used; i < row; i++)
+            g_assert_true(isnan(cg_tensor_f32(all)[r * row + i]));
+    }
+    return y;
+}
+
+void optable_free(OpRun *run)
+{
+    if (!run)
+        return;
+    CgTensor **all[] = {&run->x,    &run->b,    &run->v,        &run->gamma,
+                        &run->beta, &run->bias, &run->residual, &run->y};
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++)
+        g_clear_pointer(all[i], cg_tensor_unref);
+    if (run->weight)
+        run->engine->ops->weight_free(run->engine, run->weight);
+    g_free(run);
+}
+
+double optable_flops(const OpCase *c)
+{
+    CgShape y = output_shape(c);
+    double count = (double)cg_shape_count(&y);
+    CgConvGeometry g = geometry(c);
+    switch (c->op) {
+    case OP_CONV:
+    case OP_LINEAR:
+        return 2 * count * g.c_in * g.kernel_h * g.kernel_w;
+    case OP_ATTENTION:
+        return 4 * (double)cg_shape_count(&c->x) * c->tk * (c->causal ? 0.5 : 1);
+    default:
+        return 0;
+    }
+}
+
+double optable_bytes(const OpCase *c, CgDType dtype)
+{
+    CgShape y = output_shape(c);
+    double in = (double)cg_shape_count(&c->x), out = (double)cg_shape_count(&y);
+    if (c->op == OP_ADD)
+        in *= 2;
+    if (c->op == OP_CONCAT)
+        in = out;
+    if (c->op == OP_ATTENTION)
+        in += 2 * (double)(c->x.d[0] * c->tk * c->x.d[2] * c->x.d[3]);
+    if (c->op == OP_CONV || c->op == OP_LINEAR)
+        in += (double)c->out * (double)last(c) * MAX(c->kernel, 1) * MAX(c->kernel, 1);
+    return in * (double)cg_dtype_size(dtype) + out * (double)cg_dtype_size(output_type(c, dtype));
+}
