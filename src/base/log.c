@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PLAIN_INTERVAL    5.0 /* seconds between progress lines in a log file */
@@ -176,6 +177,22 @@ static char *text_line(const CgProgress *p, double now)
     return g_string_free(s, FALSE);
 }
 
+/* Whether standard error can redraw a line. */
+static gboolean on_terminal(void)
+{
+    return isatty(STDERR_FILENO) && g_strcmp0(g_getenv("TERM"), "dumb") != 0;
+}
+
+/* Cuts TEXT to the width of the terminal: a line that wraps cannot be redrawn. */
+static void fit_terminal(char *text)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2)
+        return;
+    if (g_utf8_validate(text, -1, NULL) && g_utf8_strlen(text, -1) >= size.ws_col)
+        *g_utf8_offset_to_pointer(text, size.ws_col - 1) = '\0';
+}
+
 /* Shows P's state; the lock is held. */
 static void show(CgProgress *p, double now)
 {
@@ -183,8 +200,10 @@ static void show(CgProgress *p, double now)
         g_autofree char *line = json_line(p, now);
         put(line);
     } else {
-        gboolean terminal = isatty(STDERR_FILENO);
+        gboolean terminal = on_terminal();
         g_autofree char *text = text_line(p, now);
+        if (terminal)
+            fit_terminal(text);
         g_autofree char *line =
             terminal ? g_strdup_printf("\r\033[K%s", text) : g_strdup_printf("%s\n", text);
         put(line);
@@ -215,7 +234,7 @@ void cg_progress_update(CgProgress *p, guint64 done, const char *detail)
         p->detail = g_strdup(detail);
     }
     if (level >= CG_LOG_NORMAL) {
-        double interval = isatty(STDERR_FILENO) ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
+        double interval = on_terminal() ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
         double last = p->shown >= 0 ? p->shown : p->started;
         gboolean due = now - last >= interval || (interval < 1 && p->shown < 0);
         if (as_json || due)

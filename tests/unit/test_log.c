@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+static unsigned short columns = 0; /* of the pseudo terminal; 0: it does not say */
 
 /* What RUN writes to standard error; to a pseudo terminal when asked, NULL if there is none. */
 static char *captured(void (*run)(void), gboolean terminal)
@@ -19,6 +22,8 @@ static char *captured(void (*run)(void), gboolean terminal)
         ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY);
         if (ends[1] < 0)
             return NULL;
+        const struct winsize size = {.ws_col = columns, .ws_row = 24};
+        ioctl(ends[1], TIOCSWINSZ, &size);
     } else {
         g_assert_cmpint(pipe(ends), ==, 0);
     }
@@ -119,6 +124,26 @@ static void terminal_line_is_redrawn_and_ended(void)
     g_assert_true(g_str_has_suffix(text, "\r\n"));
 }
 
+static void work_with_long_detail(void)
+{
+    g_autoptr(CgProgress) p = cg_progress_new("sampling", 20);
+    cg_progress_update(p, 1, "éééééééééééééééééééééééééééééééééééééééééééééééééééééééééé");
+}
+
+static void terminal_line_never_wraps(void)
+{
+    columns = 40;
+    g_autofree char *text = captured(work_with_long_detail, TRUE);
+    columns = 0;
+    if (!text) {
+        g_test_skip("no pseudo terminal here");
+        return;
+    }
+    g_assert_true(g_str_has_prefix(text, "\r\033[Ksampling 1/20 (5%), "));
+    g_assert_true(g_str_has_suffix(text, "é\r\n"));
+    g_assert_cmpint(g_utf8_strlen(text, -1), ==, 4 + 39 + 2);
+}
+
 static void work_as_json(void)
 {
     cg_log_set_json(TRUE);
@@ -157,10 +182,12 @@ static void json_lines_are_objects(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_setenv("TERM", "xterm", TRUE);
     TEST(levels_choose_what_is_said);
     TEST(message_stays_one_printable_line);
     TEST(quick_work_is_one_plain_line);
     TEST(terminal_line_is_redrawn_and_ended);
+    TEST(terminal_line_never_wraps);
     TEST(json_lines_are_objects);
     return g_test_run();
 }
