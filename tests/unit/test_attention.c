@@ -1,4 +1,7 @@
 /* The fused attention: every path that this processor can run against sums in double. */
+#define CG_AMX_EMULATED
+#include "engine/cpu/amx_tiles.h"
+
 #include "base/rng.h"
 #include "engine/cpu/attention-private.h"
 #include "engine/pool.h"
@@ -85,28 +88,47 @@ static double element(const void *data, CgDType dtype, size_t i)
                            : cg_f32_from_bf16(((const uint16_t *)data)[i]);
 }
 
-/* Query I of a head in double, into OUT[head_dim]. */
-static void reference_row(const CgAttention *a, int sample, int head, int i, double *weight,
-                          double *out)
+/* One head of one sample in double: q [tq][dim], k transposed [dim][tk], v [tk][dim]. */
+typedef struct {
+    double *q, *k, *v;
+} Head;
+
+static void head_load(const CgAttention *a, int sample, int head, Head *h)
 {
-    size_t q = cg_attention_offset(a, sample, a->tq, i, head, a->q_row);
-    int keys = a->causal ? MIN(a->tk, i + 1) : a->tk;
-    double top = -INFINITY, sum = 0;
-    for (int t = 0; t < keys; t++) {
-        size_t k = cg_attention_offset(a, sample, a->tk, t, head, a->k_row);
-        double s = 0;
+    for (int t = 0; t < a->tq; t++) {
+        size_t q = cg_attention_offset(a, sample, a->tq, t, head, a->q_row);
         for (int d = 0; d < a->head_dim; d++)
-            s += element(a->q, a->dtype, q + d) * element(a->k, a->dtype, k + d);
-        weight[t] = s * a->scale;
-        top = MAX(top, weight[t]);
+            h->q[t * a->head_dim + d] = element(a->q, a->dtype, q + d);
     }
+    for (int t = 0; t < a->tk; t++) {
+        size_t k = cg_attention_offset(a, sample, a->tk, t, head, a->k_row);
+        size_t v = cg_attention_offset(a, sample, a->tk, t, head, a->v_row);
+        for (int d = 0; d < a->head_dim; d++) {
+            h->k[d * a->tk + t] = element(a->k, a->dtype, k + d);
+            h->v[t * a->head_dim + d] = element(a->v, a->dtype, v + d);
+        }
+    }
+}
+
+/* The answer to query I, into OUT[head_dim]. */
+static void reference_row(const CgAttention *a, const Head *h, int i, double *weight, double *out)
+{
+    int keys = a->causal ? MIN(a->tk, i + 1) : a->tk;
+    memset(weight, 0, (size_t)keys * sizeof *weight);
+    for (int d = 0; d < a->head_dim; d++) {
+        double q = h->q[i * a->head_dim + d] * a->scale;
+        for (int t = 0; t < keys; t++)
+            weight[t] += q * h->k[d * a->tk + t];
+    }
+    double top = -INFINITY, sum = 0;
+    for (int t = 0; t < keys; t++)
+        top = MAX(top, weight[t]);
     memset(out, 0, (size_t)a->head_dim * sizeof *out);
     for (int t = 0; t < keys; t++) {
-        size_t v = cg_attention_offset(a, sample, a->tk, t, head, a->v_row);
         double e = exp(weight[t] - top);
         sum += e;
         for (int d = 0; d < a->head_dim; d++)
-            out[d] += e * element(a->v, a->dtype, v + d);
+            out[d] += e * h->v[t * a->head_dim + d];
     }
     for (int d = 0; d < a->head_dim; d++)
         out[d] /= sum;
@@ -115,13 +137,19 @@ static void reference_row(const CgAttention *a, int sample, int head, int i, dou
 /* The whole answer [n, tq, heads, head_dim] in double. */
 static double *reference_new(const CgAttention *a)
 {
-    double *out = g_new(double, (size_t)a->n * a->tq * a->heads * a->head_dim);
-    double *to = out;
+    size_t dim = (size_t)a->head_dim;
+    double *out = g_new(double, (size_t)a->n * a->tq * a->heads * dim);
     g_autofree double *weight = g_new(double, a->tk);
+    g_autofree double *q = g_new(double, a->tq *dim);
+    g_autofree double *k = g_new(double, a->tk *dim);
+    g_autofree double *v = g_new(double, a->tk *dim);
+    Head head = {q, k, v};
     for (int s = 0; s < a->n; s++) {
-        for (int i = 0; i < a->tq; i++) {
-            for (int h = 0; h < a->heads; h++, to += a->head_dim)
-                reference_row(a, s, h, i, weight, to);
+        for (int h = 0; h < a->heads; h++) {
+            head_load(a, s, h, &head);
+            for (int i = 0; i < a->tq; i++)
+                reference_row(a, &head, i, weight,
+                              out + (((size_t)s * a->tq + i) * a->heads + h) * dim);
         }
     }
     return out;
@@ -382,6 +410,46 @@ static void other_types_are_refused(void)
     cg_pool_unref(pool);
 }
 
+#ifdef __x86_64__
+
+extern const CgAttentionPath cg_attention_amx_emulated;
+
+/* The emulated tiles against the instruction's definition: the first elements of the pairs are
+ * summed apart from the second, fused, and subnormals are zero. */
+static void emulated_tiles_add_as_the_processor(void)
+{
+    enum { ONE = 0x3f80, BIG = 0x4b80 /* 2^24 */, TINY = 0x0001 };
+    static uint16_t a[16][32], b[16][32];
+    static float c[16][16];
+    /* Row 0: 2^24 + 1 + 1 in the first elements is 2^24 in f32; -2^24 in the second: 0, not 2. */
+    a[0][0] = BIG;
+    a[0][2] = a[0][4] = ONE;
+    a[0][1] = BIG | 0x8000;
+    /* Row 1: (1 + 2^-7)^2 - 1 - 2^-6 = 2^-14 needs the fused product's low bits only if the
+     * product were rounded to bf16; row 2: a subnormal counts as zero. */
+    a[1][0] = ONE + 1;
+    a[2][0] = TINY;
+    for (int k = 0; k < 16; k++) {
+        b[k][0] = b[k][1] = ONE;
+        b[k][2] = ONE + 1;
+    }
+    c[1][1] = -1 - 0x1p-6f;
+    c[3][0] = 0x1p-130f;
+    amx_begin();
+    amx_load(0, c, 64);
+    amx_load(1, a, 64);
+    amx_load(2, b, 64);
+    amx_dot(0, 1, 2);
+    amx_store(0, c, 64);
+    amx_end();
+    g_assert_cmpfloat(c[0][0], ==, 0);
+    g_assert_cmpfloat(c[1][1], ==, 0x1p-14f);
+    g_assert_cmpfloat(c[2][0], ==, 0);
+    g_assert_cmpfloat(c[3][0], ==, 0);
+}
+
+#endif
+
 static void add(const CgAttentionPath *path)
 {
     static const struct {
@@ -416,6 +484,12 @@ int main(int argc, char **argv)
         else
             g_test_message("this processor has no %s", cg_attention_paths[i]->name);
     }
+#ifdef __x86_64__
+    if (cg_attention_amx_emulated.available(cpu))
+        add(&cg_attention_amx_emulated);
+    g_test_add_func("/attention/emulated_tiles_add_as_the_processor",
+                    emulated_tiles_add_as_the_processor);
+#endif
     g_test_add_func("/attention/repeated_calls_ask_the_system_for_nothing",
                     repeated_calls_ask_the_system_for_nothing);
     g_test_add_func("/attention/other_types_are_refused", other_types_are_refused);

@@ -205,18 +205,14 @@ static void panel_block(const CgAttentionPlan *p, const Work *w, int panel, cons
 
     for (int x = 0; x < PANEL; x += LANES)
         vec_store(top + x, vec_set1(-FLT_MAX));
-    int t = 0;
-    for (; t + TILE_R <= keys; t += TILE_R)
-        scores_full(q, k + (size_t)t * p->row, p->row, dim, w->s + (size_t)t * PANEL, top);
-    scores_rest(keys - t, q, k + (size_t)t * p->row, p->row, dim, w->s + (size_t)t * PANEL, top);
-    if (p->a->causal && key + keys - 1 > query)
-        mask_causal(w->s, keys, key, query, top);
+    scores_block(q, k, p->row, dim, keys, w->s, top);
+    if (p->a->causal && key + keys - 1 > query) {
+        mask_causal(w->s, keys, key, query);
+        find_top(w->s, keys, top);
+    }
     softmax_block(w->s, keys, p->scale_log2, top, w->max + panel * PANEL, w->sum + panel * PANEL,
                   fade);
-    int i = 0;
-    for (; i + TILE_R <= dim; i += TILE_R)
-        values_full(w->s, v + i, p->row, keys, fade, o + (size_t)i * PANEL);
-    values_rest(dim - i, w->s, v + i, p->row, keys, fade, o + (size_t)i * PANEL);
+    values_block(w->s, v, p->row, keys, dim, fade, o);
 }
 
 static void path_run(const CgAttentionPlan *p, int sample, int head, int query, const void *kv,

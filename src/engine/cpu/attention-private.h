@@ -38,7 +38,8 @@ typedef struct {
 extern const CgAttentionPath *const cg_attention_paths[];
 
 extern const CgAttentionPath cg_attention_portable;
-extern const CgAttentionPath cg_attention_avx2, cg_attention_avx512, cg_attention_avx512bf16;
+extern const CgAttentionPath cg_attention_avx2, cg_attention_avx512, cg_attention_avx512bf16,
+    cg_attention_amx;
 
 /* A with PATH on THREADS threads. */
 gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int threads,

@@ -95,22 +95,25 @@ static inline __attribute__((always_inline)) void values_tile(const int rows, co
     }
 }
 
-static __attribute__((noinline)) void scores_full(const Elem *q, const Elem *k, int row, int dim,
-                                                  float *s, float *top)
+/* Each count of rows gets its own code; the full tile is a function by itself, so that the compiler
+ * gives it all registers. A file may leave these unused. */
+#define ATTENTION_KERNEL static __attribute__((noinline, unused)) void
+
+ATTENTION_KERNEL scores_full(const Elem *q, const Elem *k, int row, int dim, float *s, float *top)
 {
     scores_tile(TILE_R, q, k, row, dim, s, top);
 }
 
-static __attribute__((noinline)) void values_full(const Elem *p, const Elem *v, int row, int keys,
-                                                  const float *fade, float *o)
+/* Scores [KEYS][PANEL] of keys [KEYS][row] with q [dim][PANEL]. TOP [PANEL] is raised. */
+ATTENTION_KERNEL scores_block(const Elem *q, const Elem *k, int row, int dim, int keys, float *s,
+                              float *top)
 {
-    values_tile(TILE_R, p, v, row, keys, fade, o);
-}
-
-static void scores_rest(int rows, const Elem *q, const Elem *k, int row, int dim, float *s,
-                        float *top)
-{
-    switch (rows) {
+    int t = 0;
+    for (; t + TILE_R <= keys; t += TILE_R)
+        scores_full(q, k + (size_t)t * (size_t)row, row, dim, s + (size_t)t * PANEL, top);
+    k += (size_t)t * (size_t)row;
+    s += (size_t)t * PANEL;
+    switch (keys - t) {
     case 5:
         scores_tile(MIN(5, TILE_R), q, k, row, dim, s, top);
         break;
@@ -129,10 +132,22 @@ static void scores_rest(int rows, const Elem *q, const Elem *k, int row, int dim
     }
 }
 
-static void values_rest(int rows, const Elem *p, const Elem *v, int row, int keys,
-                        const float *fade, float *o)
+ATTENTION_KERNEL values_full(const Elem *p, const Elem *v, int row, int keys, const float *fade,
+                             float *o)
 {
-    switch (rows) {
+    values_tile(TILE_R, p, v, row, keys, fade, o);
+}
+
+/* o [dim][PANEL] = o * fade + p [keys][PANEL] times values [keys][row]. */
+ATTENTION_KERNEL values_block(const Elem *p, const Elem *v, int row, int keys, int dim,
+                              const float *fade, float *o)
+{
+    int i = 0;
+    for (; i + TILE_R <= dim; i += TILE_R)
+        values_full(p, v + i, row, keys, fade, o + (size_t)i * PANEL);
+    v += i;
+    o += (size_t)i * PANEL;
+    switch (dim - i) {
     case 5:
         values_tile(MIN(5, TILE_R), p, v, row, keys, fade, o);
         break;
@@ -151,15 +166,20 @@ static void values_rest(int rows, const Elem *p, const Elem *v, int row, int key
     }
 }
 
-/* Scores that a query may not see become -inf; TOP is the maximum of the others. QUERY and KEY are
- * the indices of the first of each. */
-static void mask_causal(float *s, int keys, int key, int query, float *top)
+/* Scores that a query may not see become -inf. QUERY and KEY are the indices of the first of
+ * each. */
+static inline void mask_causal(float *s, int keys, int key, int query)
 {
     for (int t = MAX(0, query + 1 - key); t < keys; t++) {
         int hidden = MIN(PANEL, key + t - query);
         for (int i = 0; i < hidden; i++)
             s[(size_t)t * PANEL + i] = -INFINITY;
     }
+}
+
+/* The maximum over KEYS into TOP; -FLT_MAX when all are -inf, NaN passed over. */
+static inline void find_top(const float *s, int keys, float *top)
+{
     for (int x = 0; x < PANEL; x += LANES) {
         Vec m = vec_set1(-FLT_MAX);
         for (int t = 0; t < keys; t++)

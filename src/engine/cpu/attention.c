@@ -11,10 +11,10 @@
 
 const CgAttentionPath *const cg_attention_paths[] = {
 #ifdef __x86_64__
-    &cg_attention_avx512bf16, &cg_attention_avx512,
-    &cg_attention_avx2,
+    &cg_attention_amx,      &cg_attention_avx512bf16,
+    &cg_attention_avx512,   &cg_attention_avx2,
 #endif
-    &cg_attention_portable,   NULL,
+    &cg_attention_portable, NULL,
 };
 
 static gboolean plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const CgAttention *a)

@@ -59,7 +59,6 @@ static void path_run(const CgAttentionPlan *p, int sample, int head, int query, 
     const CgAttention *a = p->a;
     const Elem *values = values_of(p, kv);
     Work w = work_split(p, work);
-    int pairs = p->dim / 2;
 
     load_queries(p, sample, head, query, w.q);
     start(p, &w);
@@ -69,21 +68,15 @@ static void path_run(const CgAttentionPlan *p, int sample, int head, int query, 
         const Elem *k = (const Elem *)kv + (size_t)key * (p->row / 2);
         for (int x = 0; x < PANEL; x += LANES)
             vec_store(top + x, vec_set1(-FLT_MAX));
-        int t = 0;
-        for (; t + TILE_R <= keys; t += TILE_R)
-            scores_full(w.q, k + (size_t)t * (p->row / 2), p->row / 2, pairs,
-                        w.s + (size_t)t * PANEL, top);
-        scores_rest(keys - t, w.q, k + (size_t)t * (p->row / 2), p->row / 2, pairs,
-                    w.s + (size_t)t * PANEL, top);
-        if (a->causal && key + keys - 1 > query)
-            mask_causal(w.s, keys, key, query, top);
+        scores_block(w.q, k, p->row / 2, p->dim / 2, keys, w.s, top);
+        if (a->causal && key + keys - 1 > query) {
+            mask_causal(w.s, keys, key, query);
+            find_top(w.s, keys, top);
+        }
         int padded = (keys + 1) & ~1;
         softmax_block(p, &w, keys, padded, top, fade);
-        const Elem *v = values + (size_t)(key / 2) * p->row;
-        int i = 0;
-        for (; i + TILE_R <= a->head_dim; i += TILE_R)
-            values_full(w.p, v + i, p->row, padded / 2, fade, w.o + (size_t)i * PANEL);
-        values_rest(a->head_dim - i, w.p, v + i, p->row, padded / 2, fade, w.o + (size_t)i * PANEL);
+        values_block(w.p, values + (size_t)(key / 2) * p->row, p->row, padded / 2, a->head_dim,
+                     fade, w.o);
     }
     store_outputs(p, sample, head, query, &w);
 }
