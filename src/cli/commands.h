@@ -1,0 +1,11 @@
+/* commands: one function per command of the program.
+ *
+ * ARGV[0] is the command's name, the rest its options and arguments. The return value is the
+ * program's exit code; errors have been reported.
+ */
+#ifndef CG_CLI_COMMANDS_H
+#define CG_CLI_COMMANDS_H
+
+int cg_cli_tokenize(int argc, char **argv);
+
+#endif
