@@ -61,7 +61,8 @@ void cg_merger_run(CgMerger *merger, const char *word, size_t size, GArray *ids)
 /* The contents of a tokenizer's files; NULL where there is none. Needed are VOCABULARY and MERGES,
  * or JSON, or OPENAI. */
 typedef struct {
-    const char *where;   /* the folder or file, for messages */
+    const char *folder;  /* for messages */
+    const char *name;    /* the name of JSON or OPENAI in it */
     GBytes *vocabulary;  /* vocab.json */
     GBytes *merges;      /* merges.txt */
     GBytes *json;        /* tokenizer.json */

@@ -108,6 +108,13 @@ static void sort_merges(CgTokenizer *tokenizer)
 
 /* --- lines of merges --- */
 
+/* BYTES as text, never NULL. */
+static const char *text_of(GBytes *bytes, gsize *size)
+{
+    const char *text = g_bytes_get_data(bytes, size);
+    return text ? text : "";
+}
+
 typedef struct {
     const char *p, *end;
     guint number; /* of the line read last */
@@ -199,15 +206,15 @@ static gboolean read_vocabulary(CgTokenizer *tokenizer, json_t *entries, const c
 static gboolean parse_vocabulary_and_merges(CgTokenizer *tokenizer, const CgTokenizerFiles *files,
                                             GError **error)
 {
-    g_autofree char *vocabulary_name = g_build_filename(files->where, "vocab.json", NULL);
-    g_autofree char *merges_name = g_build_filename(files->where, "merges.txt", NULL);
+    g_autofree char *vocabulary_name = g_build_filename(files->folder, "vocab.json", NULL);
+    g_autofree char *merges_name = g_build_filename(files->folder, "merges.txt", NULL);
     gsize size;
-    const char *text = g_bytes_get_data(files->vocabulary, &size);
+    const char *text = text_of(files->vocabulary, &size);
 
     g_autoptr(json_t) entries = cg_json_parse(text, size, vocabulary_name, error);
     if (!entries || !read_vocabulary(tokenizer, entries, vocabulary_name, error))
         return FALSE;
-    text = g_bytes_get_data(files->merges, &size);
+    text = text_of(files->merges, &size);
     Lines lines = {text, text + size, 0};
     return read_merges(tokenizer, &lines, merges_name, G_MAXUINT, FALSE, error);
 }
@@ -235,9 +242,10 @@ static gboolean read_json_merge(CgTokenizer *tokenizer, const json_t *merge, con
 
 static gboolean parse_json(CgTokenizer *tokenizer, const CgTokenizerFiles *files, GError **error)
 {
+    g_autofree char *where = g_build_filename(files->folder, files->name, NULL);
     gsize size;
-    const char *text = g_bytes_get_data(files->json, &size);
-    g_autoptr(json_t) root = cg_json_parse(text, size, files->where, error);
+    const char *text = text_of(files->json, &size);
+    g_autoptr(json_t) root = cg_json_parse(text, size, where, error);
     if (!root)
         return FALSE;
 
@@ -248,14 +256,15 @@ static gboolean parse_json(CgTokenizer *tokenizer, const CgTokenizerFiles *files
     if (!json_is_object(entries) || !json_is_array(merges) || (type && strcmp(type, "BPE") != 0) ||
         g_strcmp0(suffix, CG_TOKENIZER_WORD_END) != 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                    "%s: not a CLIP tokenizer (a byte-pair model with \"%s\" at the end of words)",
-                    files->where, CG_TOKENIZER_WORD_END);
+                    "%s: not a CLIP tokenizer.json (a byte-pair model with \"%s\" at the end of "
+                    "words); for vocab.json and merges.txt give their folder",
+                    where, CG_TOKENIZER_WORD_END);
         return FALSE;
     }
-    if (!read_vocabulary(tokenizer, entries, files->where, error))
+    if (!read_vocabulary(tokenizer, entries, where, error))
         return FALSE;
     for (size_t i = 0; i < json_array_size(merges); i++)
-        if (!read_json_merge(tokenizer, json_array_get(merges, i), files->where, error))
+        if (!read_json_merge(tokenizer, json_array_get(merges, i), where, error))
             return FALSE;
     return TRUE;
 }
@@ -316,27 +325,28 @@ static gboolean add_byte_pieces(CgTokenizer *tokenizer, const char *suffix, GErr
 
 static gboolean parse_openai(CgTokenizer *tokenizer, const CgTokenizerFiles *files, GError **error)
 {
-    g_autoptr(GBytes) bytes = inflate_text(files->openai, files->where, error);
+    g_autofree char *where = g_build_filename(files->folder, files->name, NULL);
+    g_autoptr(GBytes) bytes = inflate_text(files->openai, where, error);
     if (!bytes)
         return FALSE;
 
     gsize size;
-    const char *text = g_bytes_get_data(bytes, &size), *header;
+    const char *text = text_of(bytes, &size), *header;
     size_t header_size;
     Lines lines = {text, text + size, 0};
     if (!next_line(&lines, &header, &header_size) ||
         !g_strstr_len(header, (gssize)header_size, "#version") ||
         !g_utf8_validate(text, (gssize)size, NULL)) {
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
-                    "%s: not a list of CLIP merges (its first line says no \"#version\")",
-                    files->where);
+                    "%s: not a list of CLIP merges (text whose first line says \"#version\")",
+                    where);
         return FALSE;
     }
     return add_byte_pieces(tokenizer, "", error) &&
            add_byte_pieces(tokenizer, CG_TOKENIZER_WORD_END, error) &&
-           read_merges(tokenizer, &lines, files->where, OPENAI_MERGES, TRUE, error) &&
-           cg_tokenizer_add_piece(tokenizer, files->where, BOS, tokenizer->pieces->len, error) &&
-           cg_tokenizer_add_piece(tokenizer, files->where, EOS, tokenizer->pieces->len, error);
+           read_merges(tokenizer, &lines, where, OPENAI_MERGES, TRUE, error) &&
+           cg_tokenizer_add_piece(tokenizer, where, BOS, tokenizer->pieces->len, error) &&
+           cg_tokenizer_add_piece(tokenizer, where, EOS, tokenizer->pieces->len, error);
 }
 
 /* --- putting it together --- */

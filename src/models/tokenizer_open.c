@@ -58,7 +58,7 @@ static CgTokenizer *open_folder(const char *path, GError **error)
 {
     g_autofree char *below = g_build_filename(path, "tokenizer", NULL);
     const char *folder = has_tokenizer(path) ? path : below;
-    g_auto(Files) files = {.where = folder};
+    g_auto(Files) files = {.folder = folder, .name = "tokenizer.json"};
     gboolean ok;
 
     if (!has_tokenizer(folder)) {
@@ -81,7 +81,8 @@ static CgTokenizer *open_folder(const char *path, GError **error)
 /* A file on its own: tokenizer.json when it begins as JSON does, else a list of merges. */
 static CgTokenizer *open_file(const char *path, GError **error)
 {
-    g_auto(Files) files = {.where = path};
+    g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
+    g_auto(Files) files = {.folder = folder, .name = name};
     g_autoptr(GBytes) bytes = read_bytes(path, error);
     if (!bytes)
         return NULL;
@@ -92,7 +93,6 @@ static CgTokenizer *open_file(const char *path, GError **error)
         files.openai = g_steal_pointer(&bytes);
         return cg_tokenizer_parse(&files, error);
     }
-    g_autofree char *folder = g_path_get_dirname(path);
     files.json = g_steal_pointer(&bytes);
     return read_companions(folder, &files, error) ? cg_tokenizer_parse(&files, error) : NULL;
 }

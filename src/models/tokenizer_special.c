@@ -20,7 +20,7 @@
 
 /* The parsed files; absent ones are NULL. */
 typedef struct {
-    const char *where; /* the folder, for messages */
+    const char *folder; /* for messages */
     json_t *config, *special_map, *added, *json;
 } SpecialFiles;
 
@@ -35,7 +35,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpecialFiles, special_files_clear)
 
 /* Like cg_json_parse, but numbers may be beyond 64 bits: transformers writes 10^30 for "no limit".
  * NULL BYTES give a NULL object. */
-static gboolean parse(GBytes *bytes, const char *where, const char *name, json_t **out,
+static gboolean parse(GBytes *bytes, const char *folder, const char *name, json_t **out,
                       GError **error)
 {
     json_error_t at;
@@ -49,10 +49,11 @@ static gboolean parse(GBytes *bytes, const char *where, const char *name, json_t
                       JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &at);
     if (!*out)
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
-                    "%s: %s is not valid JSON: line %d, column %d: %s", where, name, at.line,
+                    "%s/%s: not valid JSON: line %d, column %d: %s", folder, name, at.line,
                     at.column, at.text);
     else if (!json_is_object(*out))
-        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: %s is not a JSON object", where, name);
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s/%s: a JSON object { } was expected",
+                    folder, name);
     return json_is_object(*out);
 }
 
@@ -84,10 +85,12 @@ static gboolean read_role(const SpecialFiles *files, Role role, Special *out, GE
     out->described = json_is_object(value);
     out->normalized = json_is_true(json_object_get(value, "normalized"));
     out->content = json_string_value(out->described ? json_object_get(value, "content") : value);
-    if (out->content)
+    if (out->content && *out->content)
         return TRUE;
-    g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: \"%s\" is not the text of a token",
-                files->where, role_keys[role]);
+    g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                "%s: \"%s\" in tokenizer_config.json or special_tokens_map.json is not a "
+                "token's text",
+                files->folder, role_keys[role]);
     return FALSE;
 }
 
@@ -181,7 +184,7 @@ static gboolean add_listed(CgTokenizer *tokenizer, const SpecialFiles *files, co
     if (decoder) {
         json_object_foreach(decoder, key, token)
         {
-            if (!add_described(tokenizer, files->where, token, id_of(NULL, key), error))
+            if (!add_described(tokenizer, files->folder, token, id_of(NULL, key), error))
                 return FALSE;
         }
         return TRUE;
@@ -189,14 +192,14 @@ static gboolean add_listed(CgTokenizer *tokenizer, const SpecialFiles *files, co
     json_object_foreach(files->added, key, token)
     {
         /* In this old file a token is a plain word, unless it has a role. */
-        if (!add_token(tokenizer, files->where, key, id_of(token, NULL), !has_role(roles, key),
+        if (!add_token(tokenizer, files->folder, key, id_of(token, NULL), !has_role(roles, key),
                        error))
             return FALSE;
     }
     json_array_foreach(list, i, token)
     {
         double id = id_of(json_object_get(token, "id"), NULL);
-        if (!add_described(tokenizer, files->where, token, id, error))
+        if (!add_described(tokenizer, files->folder, token, id, error))
             return FALSE;
     }
     return TRUE;
@@ -248,14 +251,9 @@ static gboolean add_roles(CgTokenizer *tokenizer, const SpecialFiles *files, con
     for (Role r = 0; r < TOKEN_COUNT; r++)
         listed[r] = find_added(tokenizer, roles[r].content) != NULL;
     for (Role r = 0; r < TOKEN_COUNT; r++) {
-        if (!listed[r] && !add_special(tokenizer, files->where, roles, r, error))
+        if (!listed[r] && !add_special(tokenizer, files->folder, roles, r, error))
             return FALSE;
         ids[r] = cg_tokenizer_lookup(tokenizer, roles[r].content);
-        if (ids[r] >= 0)
-            continue;
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: \"%s\" is empty", files->where,
-                    role_keys[r]);
-        return FALSE;
     }
     tokenizer->bos = ids[TOKEN_BOS];
     tokenizer->eos = ids[TOKEN_EOS];
@@ -274,8 +272,10 @@ static gboolean read_length(CgTokenizer *tokenizer, const SpecialFiles *files, G
     if (length > MAX_LENGTH) /* "no limit": the text encoder has one all the same */
         length = DEFAULT_LENGTH;
     if (length < 2 || length != floor(length)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
-                    "%s: \"model_max_length\" must be a whole number from 2 on", files->where);
+        g_set_error(
+            error, CG_ERROR, CG_ERROR_FORMAT,
+            "%s/tokenizer_config.json: \"model_max_length\" must be a whole number from 2 on",
+            files->folder);
         return FALSE;
     }
     tokenizer->length = (int)length;
@@ -285,14 +285,15 @@ static gboolean read_length(CgTokenizer *tokenizer, const SpecialFiles *files, G
 gboolean cg_tokenizer_read_special(CgTokenizer *tokenizer, const CgTokenizerFiles *bytes,
                                    GError **error)
 {
-    g_auto(SpecialFiles) files = {.where = bytes->where};
-    const char *where = bytes->where;
+    g_auto(SpecialFiles) files = {.folder = bytes->folder};
+    const char *folder = bytes->folder;
     Special roles[TOKEN_COUNT];
 
-    return parse(bytes->config, where, "tokenizer_config.json", &files.config, error) &&
-           parse(bytes->special_map, where, "special_tokens_map.json", &files.special_map, error) &&
-           parse(bytes->added, where, "added_tokens.json", &files.added, error) &&
-           parse(bytes->json, where, "tokenizer.json", &files.json, error) &&
+    return parse(bytes->config, folder, "tokenizer_config.json", &files.config, error) &&
+           parse(bytes->special_map, folder, "special_tokens_map.json", &files.special_map,
+                 error) &&
+           parse(bytes->added, folder, "added_tokens.json", &files.added, error) &&
+           parse(bytes->json, folder, "tokenizer.json", &files.json, error) &&
            read_roles(tokenizer, &files, roles, error) &&
            add_listed(tokenizer, &files, roles, error) &&
            add_roles(tokenizer, &files, roles, error) && read_length(tokenizer, &files, error);
