@@ -11,7 +11,7 @@ void cg_generate_settings_default(CgGenerateSettings *settings)
 {
     *settings = (CgGenerateSettings){.fuse = CG_FUSE_FINAL,
                                      .mask_policy = CG_MASK_MAX,
-                                     .paste = CG_PASTE_OFF,
+                                     .paste = CG_PASTE_EXACT,
                                      .paste_band = 8,
                                      .window = CG_WINDOW_AUTO};
     cg_denoise_settings_default(&settings->denoise);

@@ -1,0 +1,139 @@
+#include "pipeline/manifest.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_MANIFEST ((size_t)1 << 30)
+
+struct CgManifest {
+    char *path;
+    int fd;
+    GPtrArray *rows;   /* json_t, owned */
+    GHashTable *index; /* image -> row */
+};
+
+static gboolean system_error(const CgManifest *m, const char *what, GError **error)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_IO, "%s: can't %s: %s", m->path, what, g_strerror(errno));
+    return FALSE;
+}
+
+/* Takes ROW over. */
+static void remember(CgManifest *m, json_t *row)
+{
+    const char *image = json_string_value(json_object_get(row, "image"));
+    g_ptr_array_add(m->rows, row);
+    if (image)
+        g_hash_table_insert(m->index, (char *)(guintptr)image, row);
+}
+
+/* Reads the complete lines; cuts off what follows the last newline. */
+static gboolean read_rows(CgManifest *m, GError **error)
+{
+    size_t size = 0;
+    g_autofree char *text = cg_file_read(m->path, MAX_MANIFEST, &size, error);
+    if (!text)
+        return FALSE;
+    int number = 0;
+    size_t at = 0;
+    for (char *end; (end = memchr(text + at, '\n', size - at)); at = (size_t)(end - text) + 1) {
+        g_autofree char *where = g_strdup_printf("%s line %d", m->path, ++number);
+        json_t *row = cg_json_parse(text + at, (size_t)(end - text) - at, where, error);
+        if (!row)
+            return FALSE;
+        remember(m, row);
+    }
+    if (at == size)
+        return TRUE;
+    cg_log_warning("%s: the last line is incomplete (an interrupted run); removed", m->path);
+    return ftruncate(m->fd, (off_t)at) == 0 || system_error(m, "shorten it", error);
+}
+
+CgManifest *cg_manifest_open(const char *out, GError **error)
+{
+    g_autoptr(CgManifest) m = g_new0(CgManifest, 1);
+    m->path = g_build_filename(out, "manifest.jsonl", NULL);
+    m->rows = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    m->index = g_hash_table_new(g_str_hash, g_str_equal);
+    m->fd = -1;
+    if (!cg_file_make_directory(out, error))
+        return NULL;
+    m->fd = open(m->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (m->fd < 0) {
+        system_error(m, "open it", error);
+        return NULL;
+    }
+    if (flock(m->fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            g_set_error(error, CG_ERROR, CG_ERROR_IO,
+                        "%s: another cagen is writing here; choose another --out or wait", m->path);
+        else
+            system_error(m, "lock it", error);
+        return NULL;
+    }
+    return read_rows(m, error) ? g_steal_pointer(&m) : NULL;
+}
+
+void cg_manifest_close(CgManifest *m)
+{
+    if (!m)
+        return;
+    if (m->fd >= 0) {
+        struct stat st;
+        /* A run that failed before its first image leaves nothing behind. */
+        if (fstat(m->fd, &st) == 0 && st.st_size == 0)
+            unlink(m->path);
+        close(m->fd);
+    }
+    g_hash_table_unref(m->index);
+    g_ptr_array_unref(m->rows);
+    g_free(m->path);
+    g_free(m);
+}
+
+const json_t *cg_manifest_find(const CgManifest *m, const char *image)
+{
+    return g_hash_table_lookup(m->index, image);
+}
+
+guint cg_manifest_count(const CgManifest *m)
+{
+    return m->rows->len;
+}
+
+gboolean cg_manifest_append(CgManifest *m, const json_t *row, GError **error)
+{
+    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(10));
+    g_autofree char *line = g_strconcat(text, "\n", NULL);
+    free(text);
+    const size_t length = strlen(line);
+    struct stat before;
+    if (fstat(m->fd, &before) != 0)
+        return system_error(m, "look at it", error);
+    size_t written = 0;
+    while (written < length) {
+        const ssize_t n = write(m->fd, line + written, length - written);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            system_error(m, "write to it", error);
+            /* No torn line stays behind on a full disk. */
+            if (ftruncate(m->fd, before.st_size) != 0)
+                g_prefix_error(error, "(and could not repair it) ");
+            return FALSE;
+        }
+        written += (size_t)n;
+    }
+    if (fsync(m->fd) != 0 && errno != EINVAL)
+        return system_error(m, "write to it", error);
+    remember(m, json_deep_copy(row));
+    return TRUE;
+}
