@@ -366,11 +366,14 @@ GPtrArray *cg_jobs_load(const char *path, const CgJob *base, GError **error)
         if (!*g_strstrip(row))
             continue;
         g_autoptr(json_t) object = cg_json_parse(row, strlen(row), where, error);
-        CgJob *job = object ? cg_job_parse(object, base, folder, where, error) : NULL;
+        /* A row of a manifest holds the job that made it. */
+        const json_t *inner = json_object_get(object, "job");
+        const json_t *source = inner ? inner : object;
+        CgJob *job = object ? cg_job_parse(source, base, folder, where, error) : NULL;
         if (!job)
             return NULL;
         g_ptr_array_add(jobs, job);
-        if (!json_object_get(object, "sample"))
+        if (!json_object_get(source, "sample"))
             job->sample = jobs->len - 1;
         if (!job->normal || !job->mask || !job->prompt) {
             g_set_error(error, CG_ERROR, CG_ERROR_MISSING,

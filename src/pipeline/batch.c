@@ -1,0 +1,435 @@
+#include "pipeline/batch.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "pipeline/probe.h"
+#include "tensor/safetensors.h"
+
+#include <string.h>
+
+#define KEY_DIGITS        24
+#define MIN_STEM_DIGITS   3
+#define MAX_SAVED_LATENTS 4096
+#define PROBE_SECONDS     0.3
+
+/* A job with what the run knows of it. */
+typedef struct {
+    CgJob *job;
+    CgGenerateSettings settings;
+    char *image, *mask; /* below OUT */
+} Item;
+
+typedef struct {
+    const CgModel *model;
+    const CgBatchOptions *options;
+    CgDenoiser *denoiser;
+    CgManifest *manifest;
+    GArray *items;
+    CgSafetensors *init;
+    GPtrArray *saved_names, *saved; /* latents to write at the end */
+    CgProgress *progress;
+    guint current; /* item being made */
+    guint steps_done;
+    /* the last input images, which often repeat */
+    char *normal_path, *mask_path;
+    CgImage *normal, *mask_image;
+    char *normal_sha256, *mask_sha256;
+} Batch;
+
+static void item_clear(void *data)
+{
+    Item *item = data;
+    g_free(item->image);
+    g_free(item->mask);
+}
+
+static void batch_clear(Batch *b)
+{
+    cg_denoiser_free(b->denoiser);
+    cg_manifest_close(b->manifest);
+    cg_safetensors_free(b->init);
+    cg_progress_free(b->progress);
+    g_clear_pointer(&b->items, g_array_unref);
+    g_clear_pointer(&b->saved_names, g_ptr_array_unref);
+    g_clear_pointer(&b->saved, g_ptr_array_unref);
+    g_free(b->normal_path);
+    g_free(b->mask_path);
+    g_free(b->normal_sha256);
+    g_free(b->mask_sha256);
+    cg_image_free(b->normal);
+    cg_image_free(b->mask_image);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
+
+static int digits(guint n)
+{
+    int count = 1;
+    while (n >= 10) {
+        n /= 10;
+        count++;
+    }
+    return MAX(count, MIN_STEM_DIGITS);
+}
+
+/* Names the outputs: numbered within each category and defect, all stems of one folder as wide as
+ * the last one's (programs pair images and masks by sorted position). */
+static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
+{
+    g_autoptr(GHashTable) totals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) next = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < jobs->len; i++) {
+        CgJob *job = g_ptr_array_index(jobs, i);
+        Item item = {.job = job};
+        if (!cg_job_name(job, error) || !cg_job_settings(job, &item.settings, error)) {
+            g_prefix_error(error, "job %u: ", i + 1);
+            return FALSE;
+        }
+        char *folder = g_strconcat(job->category, "/", job->defect, NULL);
+        const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
+        g_hash_table_replace(totals, folder, GUINT_TO_POINTER(total + 1));
+        g_array_append_val(b->items, item);
+    }
+    for (guint i = 0; i < b->items->len; i++) {
+        Item *item = &g_array_index(b->items, Item, i);
+        char *folder = g_strconcat(item->job->category, "/", item->job->defect, NULL);
+        const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
+        const guint n = GPOINTER_TO_UINT(g_hash_table_lookup(next, folder));
+        g_autofree char *stem = g_strdup_printf("%0*u", digits(total - 1), n);
+        item->image =
+            g_strdup_printf("%s/test/%s/%s.png", item->job->category, item->job->defect, stem);
+        item->mask = g_strdup_printf("%s/ground_truth/%s/%s_mask.png", item->job->category,
+                                     item->job->defect, stem);
+        g_hash_table_replace(next, folder, GUINT_TO_POINTER(n + 1));
+    }
+    return TRUE;
+}
+
+/* Looks at all input files before hours are spent. */
+static gboolean check_inputs(Batch *b, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < b->items->len; i++) {
+        const CgJob *job = g_array_index(b->items, Item, i).job;
+        int width = 0, height = 0, mask_width = 0, mask_height = 0, channels;
+        g_autofree char *pair = g_strconcat(job->normal, "\n", job->mask, NULL);
+        const char *key = g_intern_string(pair);
+        if (!g_hash_table_add(seen, (char *)(guintptr)key))
+            continue;
+        if (!cg_image_probe(job->normal, &width, &height, &channels, error) ||
+            !cg_image_probe(job->mask, &mask_width, &mask_height, &channels, error))
+            return FALSE;
+        if (!job->fit_mask && (width != mask_width || height != mask_height)) {
+            g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                        "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
+                        mask_width, mask_height, job->normal, width, height);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean load_normal(Batch *b, const char *path, GError **error)
+{
+    g_autofree char *note = NULL;
+    if (g_strcmp0(b->normal_path, path) == 0)
+        return TRUE;
+    g_clear_pointer(&b->normal_path, g_free);
+    g_clear_pointer(&b->normal_sha256, g_free);
+    g_clear_pointer(&b->normal, cg_image_free);
+    b->normal = cg_image_load(path, &note, error);
+    if (!b->normal || !(b->normal_sha256 = cg_file_sha256(path, error)))
+        return FALSE;
+    if (note)
+        cg_log_note("%s: %s", path, note);
+    b->normal_path = g_strdup(path);
+    return TRUE;
+}
+
+static gboolean load_mask(Batch *b, const CgJob *job, GError **error)
+{
+    if (g_strcmp0(b->mask_path, job->mask) != 0) {
+        g_clear_pointer(&b->mask_path, g_free);
+        g_clear_pointer(&b->mask_sha256, g_free);
+        g_clear_pointer(&b->mask_image, cg_image_free);
+        b->mask_image = cg_image_load_mask(job->mask, error);
+        if (!b->mask_image || !(b->mask_sha256 = cg_file_sha256(job->mask, error)))
+            return FALSE;
+        if (cg_mask_area(b->mask_image) == 1)
+            cg_log_warning("%s: the mask covers the whole image; nothing of %s will be left",
+                           job->mask, job->normal);
+        b->mask_path = g_strdup(job->mask);
+    }
+    return TRUE;
+}
+
+/* The mask at the normal image's size. Free with cg_image_free. */
+static CgImage *fitted_mask(const Batch *b)
+{
+    const CgImage *mask = b->mask_image, *normal = b->normal;
+    if (mask->width == normal->width && mask->height == normal->height)
+        return cg_image_copy(mask);
+    return cg_image_resize_nearest(mask, normal->width, normal->height);
+}
+
+/* What tells one result from another: the settings, the inputs' content, the weights. */
+static char *item_key(const Batch *b, const Item *item)
+{
+    g_autoptr(json_t) object = cg_job_to_json(item->job);
+    json_object_del(object, "normal");
+    json_object_del(object, "mask");
+    char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
+    g_autofree char *all =
+        g_strjoin("\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
+                  b->model->controlnet_fingerprint ? b->model->controlnet_fingerprint : "-",
+                  cg_dtype_name(b->model->dtype), NULL);
+    free(text);
+    char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
+    key[KEY_DIGITS] = '\0';
+    return key;
+}
+
+static json_t *absolute_job(const CgJob *job)
+{
+    g_autofree char *normal = g_canonicalize_filename(job->normal, NULL);
+    g_autofree char *mask = g_canonicalize_filename(job->mask, NULL);
+    json_t *object = cg_job_to_json(job);
+    json_object_set_new(object, "normal", json_string(normal));
+    json_object_set_new(object, "mask", json_string(mask));
+    return object;
+}
+
+static json_t *make_row(const Batch *b, const Item *item, const char *key,
+                        const CgGenerateResult *r)
+{
+    const CgModel *m = b->model;
+    const CgRect w = r->window;
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", item->image, "mask",
+                            item->mask, "category", item->job->category, "defect",
+                            item->job->defect, "prompt", item->job->prompt, "normal_sha256",
+                            b->normal_sha256, "mask_sha256", b->mask_sha256);
+    json_object_set_new(row, "job", absolute_job(item->job));
+    json_object_set_new(row, "window", json_pack("[i, i, i, i]", w.x, w.y, w.width, w.height));
+    json_object_set_new(row, "working_size", json_pack("[i, i]", r->width, r->height));
+    json_object_set_new(row, "model", json_string(m->path));
+    json_object_set_new(row, "model_fingerprint", json_string(m->fingerprint));
+    json_object_set_new(row, "controlnet",
+                        m->controlnet ? json_string(m->controlnet_path) : json_null());
+    json_object_set_new(row, "controlnet_fingerprint",
+                        m->controlnet ? json_string(m->controlnet_fingerprint) : json_null());
+    json_object_set_new(row, "dtype", json_string(cg_dtype_name(m->dtype)));
+    json_object_set_new(row, "engine", json_string(m->engine->ops->name));
+    json_object_set_new(row, "version", json_string(CAGEN_VERSION));
+    json_object_set_new(row, "seconds",
+                        json_real(r->seconds_encode + r->seconds_sample + r->seconds_decode));
+    json_object_set_new(row, "kept", json_true());
+    json_object_set_new(row, "scores", json_object());
+    json_object_set_new(row, "key", json_string(key));
+    return row;
+}
+
+/* x_T for item I from the file: "init.000007", or row I of "init" or "latents"; [1, h, w, c]. */
+static CgTensor *read_init(const Batch *b, guint i, GError **error)
+{
+    g_autofree char *name = g_strdup_printf("init.%06u", i);
+    const char *const tried[] = {name, "init", "latents"};
+    const CgSafetensor *entry = NULL;
+    for (size_t k = 0; k < G_N_ELEMENTS(tried) && !entry; k++)
+        entry = cg_safetensors_find(b->init, tried[k]);
+    if (!entry || entry->dtype == CG_DTYPE_COUNT || entry->shape.rank != 4) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: no tensor \"%s\", \"init\" or \"latents\" of shape [n, c, h, w]",
+                    b->options->init_latents, name);
+        return NULL;
+    }
+    const int64_t row = g_str_equal(entry->name, name) ? 0 : i;
+    if (row >= entry->shape.d[0]) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: holds initial latents of %" G_GINT64_FORMAT " images; image %u has none",
+                    b->options->init_latents, entry->shape.d[0], i + 1);
+        return NULL;
+    }
+    g_autoptr(CgTensor) all = cg_safetensors_tensor(b->init, entry);
+    g_autoptr(CgTensor) one = cg_tensor_rows(all, row, 1);
+    g_autoptr(CgTensor) f32 = cg_tensor_copy(one, CG_F32);
+    return cg_tensor_nchw_to_nhwc(f32);
+}
+
+static void keep_latent(Batch *b, const char *name, guint i, const CgTensor *latent)
+{
+    g_ptr_array_add(b->saved_names, g_strdup_printf("%s.%06u", name, i));
+    g_ptr_array_add(b->saved, cg_tensor_nhwc_to_nchw(latent));
+}
+
+static gboolean after_step(void *data, int step, int steps)
+{
+    Batch *b = data;
+    g_autofree char *detail = g_strdup_printf("image %u of %u, step %d of %d", b->current + 1,
+                                              b->items->len, step, steps);
+    cg_progress_update(b->progress, ++b->steps_done, detail);
+    return !cg_cancelled();
+}
+
+static gboolean save_image(const Batch *b, const CgImage *image, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(b->options->out, name, NULL);
+    g_autofree char *folder = g_path_get_dirname(path);
+    return cg_file_make_directory(folder, error) && cg_image_save_png(image, path, error);
+}
+
+/* Whether the item's row is there already; an error when it stems from other settings. */
+static gboolean is_done(const Batch *b, const Item *item, const char *key, gboolean *done,
+                        GError **error)
+{
+    const json_t *row = cg_manifest_find(b->manifest, item->image);
+    g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
+    g_autofree char *mask = g_build_filename(b->options->out, item->mask, NULL);
+    *done = FALSE;
+    if (!row)
+        return TRUE;
+    if (g_strcmp0(json_string_value(json_object_get(row, "key")), key) != 0) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: was made with other settings, inputs or weights; choose an empty --out",
+                    image);
+        return FALSE;
+    }
+    *done = g_file_test(image, G_FILE_TEST_EXISTS) && g_file_test(mask, G_FILE_TEST_EXISTS);
+    return TRUE;
+}
+
+static gboolean make_item(Batch *b, Item *item, const CgImage *mask, const char *key,
+                          CgRowFunction row_done, void *data, GError **error)
+{
+    CgGenerateResult r;
+    g_autoptr(CgTensor) init = b->init ? read_init(b, b->current, error) : NULL;
+    if (b->init && !init)
+        return FALSE;
+    gboolean ok = cg_generate(b->denoiser, b->model, &item->settings, b->normal, mask, init,
+                              after_step, b, &r, error) &&
+                  save_image(b, r.image, item->image, error) &&
+                  save_image(b, mask, item->mask, error);
+    if (ok) {
+        g_autoptr(json_t) row = make_row(b, item, key, &r);
+        const gboolean again = cg_manifest_find(b->manifest, item->image) != NULL;
+        ok = again || cg_manifest_append(b->manifest, row, error);
+        if (ok && row_done)
+            row_done(data, row);
+        if (ok && b->options->save_latents) {
+            keep_latent(b, "init", b->current, r.init);
+            keep_latent(b, "final", b->current, r.latent);
+            keep_latent(b, "fused", b->current, r.fused);
+        }
+    } else if (!g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
+               !g_error_matches(*error, CG_ERROR, CG_ERROR_IO)) {
+        g_prefix_error(error, "%s with %s: ", item->job->normal, item->job->mask);
+    }
+    cg_generate_result_clear(&r);
+    return ok;
+}
+
+static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *data,
+                         CgBatchSummary *summary, GError **error)
+{
+    gboolean done;
+    if (!load_normal(b, item->job->normal, error) || !load_mask(b, item->job, error))
+        return FALSE;
+    g_autofree char *key = item_key(b, item);
+    if (!is_done(b, item, key, &done, error))
+        return FALSE;
+    if (done) {
+        summary->skipped++;
+        b->steps_done += (guint)item->settings.denoise.steps;
+        return TRUE;
+    }
+    const double begin = cg_seconds();
+    g_autoptr(CgImage) mask = fitted_mask(b);
+    if (!make_item(b, item, mask, key, row_done, data, error))
+        return FALSE;
+    summary->seconds_per_image =
+        (summary->seconds_per_image * summary->made + cg_seconds() - begin) / (summary->made + 1);
+    summary->made++;
+    return TRUE;
+}
+
+/* Says what the largest image will need, and refuses what can't fit. */
+static gboolean announce(Batch *b, GError **error)
+{
+    const Item *first = &g_array_index(b->items, Item, 0);
+    CgGeneratePlan plan;
+    CgRect window;
+    int width, height;
+    if (!load_normal(b, first->job->normal, error) || !load_mask(b, first->job, error))
+        return FALSE;
+    g_autoptr(CgImage) mask = fitted_mask(b);
+    if (!cg_generate_geometry(b->model, &first->settings, mask, &window, &width, &height, error)) {
+        g_prefix_error(error, "%s: ", first->job->normal);
+        return FALSE;
+    }
+    cg_generate_plan(b->model, &first->settings, width, height, &plan);
+    const double speed = cg_probe_speed(b->model->engine, b->model->dtype, PROBE_SECONDS);
+    const double need = (double)(plan.weight_bytes + plan.activation_bytes);
+    const guint64 available = cg_memory_available();
+    cg_log_note("plan: %u image%s of %dx%d, %d steps; memory %.2f GB (%.2f weights, %.2f "
+                "activations); about %.0f s per image at %.0f GFLOP/s",
+                b->items->len, b->items->len == 1 ? "" : "s", width, height,
+                first->settings.denoise.steps, need * 1e-9, (double)plan.weight_bytes * 1e-9,
+                (double)plan.activation_bytes * 1e-9, speed > 0 ? plan.flops / speed : 0,
+                speed * 1e-9);
+    if (available > 0 && need > (double)available) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
+                    "%.2f GB of memory are needed, %.2f GB are free; use a smaller --size, "
+                    "--vae-tiling or --dtype bf16",
+                    need * 1e-9, (double)available * 1e-9);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
+{
+    guint64 steps = 0;
+    if (!name_outputs(b, jobs, error) || !check_inputs(b, error))
+        return FALSE;
+    for (guint i = 0; i < b->items->len; i++)
+        steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;
+    if (b->options->init_latents &&
+        !(b->init = cg_safetensors_open(b->options->init_latents, error)))
+        return FALSE;
+    if (b->options->save_latents && jobs->len > MAX_SAVED_LATENTS) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "--save-latents is for at most %d images, not %u", MAX_SAVED_LATENTS,
+                    jobs->len);
+        return FALSE;
+    }
+    if (!announce(b, error) || !(b->manifest = cg_manifest_open(b->options->out, error)))
+        return FALSE;
+    if (b->options->save_latents && cg_manifest_count(b->manifest) > 0) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s holds results already; --save-latents needs an empty --out",
+                    b->options->out);
+        return FALSE;
+    }
+    b->denoiser = cg_denoiser_new(b->model);
+    b->progress = cg_progress_new("sampling", steps);
+    return TRUE;
+}
+
+gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
+                      CgRowFunction row_done, void *data, CgBatchSummary *summary, GError **error)
+{
+    g_auto(Batch) b = {.model = model, .options = options};
+    *summary = (CgBatchSummary){0};
+    b.items = g_array_new(FALSE, TRUE, sizeof(Item));
+    g_array_set_clear_func(b.items, item_clear);
+    b.saved_names = g_ptr_array_new_with_free_func(g_free);
+    b.saved = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
+    if (!prepare(&b, jobs, error))
+        return FALSE;
+    for (b.current = 0; b.current < b.items->len; b.current++)
+        if (!cg_cancel_check(error) ||
+            !run_item(&b, &g_array_index(b.items, Item, b.current), row_done, data, summary, error))
+            return FALSE;
+    return b.saved->len == 0 ||
+           cg_safetensors_save(options->save_latents, (const char *const *)b.saved_names->pdata,
+                               (CgTensor *const *)b.saved->pdata, b.saved->len, error);
+}

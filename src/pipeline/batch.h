@@ -1,0 +1,36 @@
+/* batch: many jobs into one folder of results, resumable.
+ *
+ *     OUT/manifest.jsonl
+ *     OUT/<category>/test/<defect>/000.png
+ *     OUT/<category>/ground_truth/<defect>/000_mask.png
+ *
+ * The layout of MVTec AD: stems are digits of equal width, images 8-bit PNG of the normal image's
+ * size and channels, masks 0 and 255.
+ */
+#ifndef CG_PIPELINE_BATCH_H
+#define CG_PIPELINE_BATCH_H
+
+#include "pipeline/job.h"
+#include "pipeline/manifest.h"
+
+typedef struct {
+    const char *out;
+    const char *init_latents; /* safetensors to read x_T from; NULL: seeded noise */
+    const char *save_latents; /* safetensors to write; NULL: none */
+} CgBatchOptions;
+
+typedef struct {
+    guint made, skipped;      /* skipped: had their row already */
+    double seconds_per_image; /* mean of those made */
+} CgBatchSummary;
+
+/* Called with each row as it is written (borrowed). */
+typedef void (*CgRowFunction)(void *data, const json_t *row);
+
+/* JOBS: CgJob, with normal, mask and prompt; names are filled in. All inputs are looked at before
+ * the first image is made. On an error (also CG_ERROR_CANCELLED) finished images stay, and SUMMARY
+ * counts them; the same call continues. */
+gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
+                      CgRowFunction row_done, void *data, CgBatchSummary *summary, GError **error);
+
+#endif
