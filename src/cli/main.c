@@ -1,7 +1,48 @@
-#include "base/log.h"
+/* The program: finds the command and hands over. */
+#include "cli/commands.h"
 
-int main(void)
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} Command;
+
+static const Command commands[] = {
+    {"generate", "make anomalous images from normal ones, masks and a prompt", cg_cli_generate},
+    {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},
+};
+
+static void print_help(FILE *to)
 {
-    cg_log_error("no commands yet");
+    fprintf(to, "usage: cagen COMMAND [OPTION...]\n\n"
+                "Controllable anomaly generator: defects where you want them, with exact masks.\n\n"
+                "commands:\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "\ncagen COMMAND --help tells a command's options; cagen --version the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("cagen %s\n", CAGEN_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", argv[1]);
     return 2;
 }

@@ -1,0 +1,300 @@
+/* cagen generate: anomalous images from normal ones. */
+#include "cli/commands.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "cli/options.h"
+#include "pipeline/batch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_PROMPT_FILE ((size_t)16 << 20)
+
+typedef struct {
+    CgCliCompute compute;
+    CgModelPaths paths;
+    CgBatchOptions batch;
+    CgJob *job; /* the options that a job has */
+    char *jobs; /* jobs.jsonl */
+    int count;
+} Options;
+
+static void options_clear(Options *o)
+{
+    cg_cli_compute_clear(&o->compute);
+    g_free((char *)(guintptr)o->paths.model);
+    g_free((char *)(guintptr)o->paths.controlnet);
+    g_free((char *)(guintptr)o->paths.vae);
+    g_free((char *)(guintptr)o->paths.tokenizer);
+    g_free((char *)(guintptr)o->batch.out);
+    g_free((char *)(guintptr)o->batch.init_latents);
+    g_free((char *)(guintptr)o->batch.save_latents);
+    cg_job_free(o->job);
+    g_free(o->jobs);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+static const char description[] =
+    "Image i of N takes the i-th normal image, mask and prompt, each list starting over at its "
+    "end.\nResults: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/"
+    "000_mask.png,\nDIR/manifest.jsonl. The same command again continues where it stopped; a "
+    "manifest can be\ngiven to --jobs to make its images again.\n\n"
+    "Example:\n"
+    "  cagen generate --model sd15 --controlnet cagen-bottle --normal bottle/train/good \\\n"
+    "                 --mask masks --prompt \"broken large bottle\" --count 100 --out generated";
+
+/* GOption wants one array; the members are grouped as --help shall show them. */
+static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
+{
+    CgJob *j = o->job;
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->paths.model,
+         "model: folder in diffusers' layout, or .safetensors file", "DIR|FILE"},
+        {"controlnet", 'c', 0, G_OPTION_ARG_FILENAME, &o->paths.controlnet,
+         "ControlNet that reads the mask", "DIR|FILE"},
+        {"vae", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.vae,
+         "autoencoder instead of the model's own (TAESD is fast)", "DIR|FILE"},
+        {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.tokenizer,
+         "tokenizer instead of the model's own", "DIR|FILE"},
+        {"normal", 'n', 0, G_OPTION_ARG_FILENAME, &j->normal, "normal image, or folder of them",
+         "IMG|DIR"},
+        {"mask", 0, 0, G_OPTION_ARG_FILENAME, &j->mask,
+         "where the defect shall be (white), or folder of masks", "IMG|DIR"},
+        {"fit-mask", 0, 0, G_OPTION_ARG_NONE, &j->fit_mask,
+         "scale masks of another size to their image", NULL},
+        {"prompt", 'p', 0, G_OPTION_ARG_FILENAME, &j->prompt,
+         "\"{defect type} {category}\", or @FILE with one prompt a line", "TEXT|@FILE"},
+        {"negative-prompt", 0, 0, G_OPTION_ARG_FILENAME, &j->negative_prompt,
+         "what guidance leads away from (default: nothing)", "TEXT"},
+        {"jobs", 0, 0, G_OPTION_ARG_FILENAME, &o->jobs,
+         "one image per line: {\"normal\": .., \"mask\": .., \"prompt\": .., any option}", "FILE"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->batch.out, "folder for the results", "DIR"},
+        {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
+         "images to make (default: as many as the longest list)", "N"},
+        {"seed", 's', 0, G_OPTION_ARG_INT64, &j->seed, "seed of all noise (default: 0)", "S"},
+        {"category", 0, 0, G_OPTION_ARG_FILENAME, &j->category,
+         "category's folder (default: from the normal image's path)", "NAME"},
+        {"defect", 0, 0, G_OPTION_ARG_FILENAME, &j->defect,
+         "defect's folder (default: from the prompt)", "NAME"},
+        {"steps", 0, 0, G_OPTION_ARG_INT, &j->steps, "sampling steps (default: 50)", "N"},
+        {"sampler", 0, 0, G_OPTION_ARG_STRING, &j->sampler,
+         "ddim, ddpm, dpmpp-2m, euler, pndm, unipc; -karras behind dpmpp-2m, euler, unipc "
+         "(default: ddim)",
+         "NAME"},
+        {"eta", 0, 0, G_OPTION_ARG_DOUBLE, &j->eta, "noise in each step of ddim, 0..1 (default: 0)",
+         "E"},
+        {"guidance", 'g', 0, G_OPTION_ARG_DOUBLE, &j->guidance,
+         "guidance scale; up to 1: off (default: 7.5)", "G"},
+        {"clip-skip", 0, 0, G_OPTION_ARG_INT, &j->clip_skip,
+         "leave out the text encoder's last N layers (default: 0)", "N"},
+        {"control-scale", 0, 0, G_OPTION_ARG_DOUBLE, &j->control_scale,
+         "weight of the ControlNet (default: 1)", "W"},
+        {"control-start", 0, 0, G_OPTION_ARG_DOUBLE, &j->control_start,
+         "share of the steps before the ControlNet begins (default: 0)", "X"},
+        {"control-end", 0, 0, G_OPTION_ARG_DOUBLE, &j->control_end,
+         "share of the steps after which it ends (default: 1)", "X"},
+        {"guess-mode", 0, 0, G_OPTION_ARG_NONE, &j->guess_mode,
+         "the ControlNet leads, the prompt hardly matters", NULL},
+        {"fuse", 0, 0, G_OPTION_ARG_STRING, &j->fuse,
+         "final: latents joined after sampling (the paper); step: in every step; off "
+         "(default: final)",
+         "MODE"},
+        {"mask-policy", 0, 0, G_OPTION_ARG_STRING, &j->mask_policy,
+         "mask at latent size: max, area, nearest (default: max)", "NAME"},
+        {"soft-mask", 0, 0, G_OPTION_ARG_NONE, &j->soft_mask,
+         "keep in-between values of the mask at latent size", NULL},
+        {"posterior-sample", 0, 0, G_OPTION_ARG_NONE, &j->posterior_sample,
+         "encode the normal image as a seeded sample, not the mode", NULL},
+        {"paste", 0, 0, G_OPTION_ARG_STRING, &j->paste,
+         "exact: outside the mask nothing changes; feather, poisson: nor outside a band around it; "
+         "off: the decoder's whole window (default: exact)",
+         "MODE"},
+        {"paste-band", 0, 0, G_OPTION_ARG_INT, &j->paste_band,
+         "width of that band in pixels (default: 8)", "PX"},
+        {"window", 0, 0, G_OPTION_ARG_STRING, &j->window,
+         "auto: work in a window around the mask; full: on the whole image (default: auto)",
+         "MODE"},
+        {"size", 0, 0, G_OPTION_ARG_INT, &j->size,
+         "longest side of the working picture in pixels (default: the model's own)", "PX"},
+        {"vae-tiling", 0, 0, G_OPTION_ARG_NONE, &j->vae_tiling,
+         "encode and decode in tiles: less memory, faint seams", NULL},
+        {"init-latents", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.init_latents,
+         "take the initial noise from a safetensors file", "FILE"},
+        {"save-latents", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.save_latents,
+         "write initial, final and fused latents to a safetensors file", "FILE"},
+        CG_CLI_COMPUTE_ENTRIES(&o->compute),
+        G_OPTION_ENTRY_NULL,
+    };
+    return cg_cli_parse(&argc, &argv, "generate", NULL,
+                        "Puts a defect into normal images: inside the mask what the prompt says, "
+                        "outside of it the image.",
+                        description, entries, error);
+}
+
+static gboolean usage(GError **error, const char *message)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "generate: %s; see cagen generate --help",
+                message);
+    return FALSE;
+}
+
+static gboolean check_options(const Options *o, GError **error)
+{
+    const CgJob *j = o->job;
+    if (!o->paths.model)
+        return usage(error, "--model is missing");
+    if (!o->batch.out)
+        return usage(error, "--out is missing");
+    if (o->jobs && (j->normal || j->mask || j->prompt || o->count))
+        return usage(error, "--jobs brings its own images, masks, prompts and count");
+    if (!o->jobs && !(j->normal && j->mask && j->prompt))
+        return usage(error, "--normal, --mask and --prompt are needed (or --jobs)");
+    if (o->count < 0 || o->count > 1000000)
+        return usage(error, "--count must be 1 to 1000000");
+    return TRUE;
+}
+
+static int compare_paths(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* PATH itself, or the files in the folder PATH in order of name. */
+static GPtrArray *list_images(const char *path, GError **error)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        g_ptr_array_add(paths, g_strdup(path));
+        return g_steal_pointer(&paths);
+    }
+    g_autoptr(GError) wrong = NULL;
+    g_autoptr(GDir) dir = g_dir_open(path, 0, &wrong);
+    if (!dir) {
+        g_set_error(error, CG_ERROR, CG_ERROR_IO, "%s: can't read the folder: %s", path,
+                    wrong->message);
+        return NULL;
+    }
+    for (const char *name; (name = g_dir_read_name(dir));) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+        if (*name != '.' && g_file_test(file, G_FILE_TEST_IS_REGULAR))
+            g_ptr_array_add(paths, g_steal_pointer(&file));
+    }
+    g_ptr_array_sort(paths, compare_paths);
+    if (paths->len == 0) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: the folder holds no images", path);
+        return NULL;
+    }
+    return g_steal_pointer(&paths);
+}
+
+/* TEXT itself, or the lines of the file behind its '@'. */
+static GPtrArray *list_prompts(const char *text, GError **error)
+{
+    g_autoptr(GPtrArray) prompts = g_ptr_array_new_with_free_func(g_free);
+    if (*text != '@') {
+        g_ptr_array_add(prompts, g_strdup(text));
+        return g_steal_pointer(&prompts);
+    }
+    g_autofree char *content = cg_file_read(text + 1, MAX_PROMPT_FILE, NULL, error);
+    if (!content)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(content, "\n", -1);
+    for (char **line = lines; *line; line++)
+        if (*g_strstrip(*line))
+            g_ptr_array_add(prompts, g_strdup(*line));
+    if (prompts->len == 0) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: holds no prompts", text + 1);
+        return NULL;
+    }
+    return g_steal_pointer(&prompts);
+}
+
+static void replace(char **text, const char *by)
+{
+    g_free(*text);
+    *text = g_strdup(by);
+}
+
+/* The jobs that the options describe. */
+static GPtrArray *expand_jobs(const Options *o, GError **error)
+{
+    if (o->jobs)
+        return cg_jobs_load(o->jobs, o->job, error);
+    g_autoptr(GPtrArray) normals = list_images(o->job->normal, error);
+    g_autoptr(GPtrArray) masks = normals ? list_images(o->job->mask, error) : NULL;
+    g_autoptr(GPtrArray) prompts = masks ? list_prompts(o->job->prompt, error) : NULL;
+    if (!prompts)
+        return NULL;
+    const guint longest = MAX(MAX(normals->len, masks->len), prompts->len);
+    const guint count = o->count ? (guint)o->count : longest;
+    GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
+    for (guint i = 0; i < count; i++) {
+        CgJob *job = cg_job_copy(o->job);
+        replace(&job->normal, g_ptr_array_index(normals, i % normals->len));
+        replace(&job->mask, g_ptr_array_index(masks, i % masks->len));
+        replace(&job->prompt, g_ptr_array_index(prompts, i % prompts->len));
+        job->sample = i;
+        g_ptr_array_add(jobs, job);
+    }
+    return jobs;
+}
+
+/* One line per image on standard output. */
+static void print_row(void *data, const json_t *row)
+{
+    const Options *o = data;
+    if (o->compute.json) {
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
+        putchar('\n');
+    } else {
+        printf("%s/%s\n", o->batch.out, json_string_value(json_object_get(row, "image")));
+    }
+    fflush(stdout);
+}
+
+static void print_summary(const CgBatchSummary *summary)
+{
+    g_autofree char *skipped = summary->skipped
+                                   ? g_strdup_printf(", %u were there already", summary->skipped)
+                                   : g_strdup("");
+    cg_log_note("made %u image%s%s; %.1f s per image, peak memory %.2f GB", summary->made,
+                summary->made == 1 ? "" : "s", skipped, summary->seconds_per_image,
+                (double)cg_memory_peak() * 1e-9);
+}
+
+static gboolean run(Options *o, GError **error)
+{
+    CgBatchSummary summary;
+    CgDType dtype;
+    g_autoptr(GPtrArray) jobs = expand_jobs(o, error);
+    g_autoptr(CgEngine) engine = NULL;
+    if (!jobs || !cg_cli_compute_start(&o->compute, &engine, &dtype, error) ||
+        !cg_image_init(error))
+        return FALSE;
+    g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
+    if (!model)
+        return FALSE;
+    if (!model->controlnet)
+        cg_log_note("no --controlnet: the mask only says where the image is replaced");
+    const gboolean ok = cg_batch_run(model, jobs, &o->batch, print_row, o, &summary, error);
+    if (!ok && g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED)) {
+        g_clear_error(error);
+        g_set_error(error, CG_ERROR, CG_ERROR_CANCELLED,
+                    "stopped after %u of %u images; the same command continues", summary.made,
+                    jobs->len);
+    }
+    if (ok)
+        print_summary(&summary);
+    return ok;
+}
+
+int cg_cli_generate(int argc, char **argv)
+{
+    g_auto(Options) o = {.job = cg_job_new()};
+    GError *error = NULL;
+    if (!parse_options(argc, argv, &o, &error) || !check_options(&o, &error) || !run(&o, &error))
+        return cg_cli_fail(error);
+    return 0;
+}

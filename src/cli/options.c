@@ -1,0 +1,80 @@
+#include "cli/options.h"
+
+#include "base/log.h"
+#include "base/system.h"
+
+#define MAX_THREADS 1024
+
+int cg_cli_fail(GError *error)
+{
+    const int code = cg_error_exit_code(error);
+    cg_log_error("%s", error->message);
+    g_error_free(error);
+    return code;
+}
+
+gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *usage,
+                      const char *summary, const char *description, const GOptionEntry *entries,
+                      GError **error)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(usage);
+    g_autofree char *name = g_strconcat("cagen ", command, NULL);
+    g_autoptr(GError) wrong = NULL;
+    g_set_prgname(name);
+    g_option_context_set_summary(context, summary);
+    g_option_context_set_description(context, description);
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, &wrong)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: %s; see cagen %s --help", command,
+                    wrong->message, command);
+        return FALSE;
+    }
+    if (*argc > 1) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: unexpected \"%s\"; see cagen %s --help",
+                    command, (*argv)[1], command);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void cg_cli_compute_clear(CgCliCompute *c)
+{
+    g_clear_pointer(&c->dtype, g_free);
+}
+
+static gboolean choose_dtype(const char *text, CgEngine *engine, CgDType *dtype, GError **error)
+{
+    CgEngineInfo info;
+    cg_engine_cpu_info(engine, &info);
+    if (!text || g_str_equal(text, "auto"))
+        *dtype = info.auto_dtype;
+    else if (g_str_equal(text, "f32"))
+        *dtype = CG_F32;
+    else if (g_str_equal(text, "bf16"))
+        *dtype = CG_BF16;
+    else {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --dtype \"%s\"; auto, f32 or bf16",
+                    text);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,
+                              GError **error)
+{
+    if (c->threads < 0 || c->threads > MAX_THREADS) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--threads %d: 1 to %d are possible",
+                    c->threads, MAX_THREADS);
+        return FALSE;
+    }
+    cg_log_set_json(c->json);
+    cg_log_set_level(c->quiet ? CG_LOG_QUIET : c->verbose ? CG_LOG_VERBOSE : CG_LOG_NORMAL);
+    cg_threads_set(c->threads);
+    cg_cancel_install();
+    g_autoptr(CgEngine) e = cg_engine_cpu_new();
+    if (!choose_dtype(c->dtype, e, dtype, error))
+        return FALSE;
+    *engine = g_steal_pointer(&e);
+    return TRUE;
+}

@@ -1,0 +1,48 @@
+/* options: what commands have in common on the command line. */
+#ifndef CG_CLI_OPTIONS_H
+#define CG_CLI_OPTIONS_H
+
+#include "engine/engine.h"
+
+/* Prints the error as one line on standard error and returns the exit code for it. Frees ERROR. */
+int cg_cli_fail(GError *error);
+
+/* Parses ARGV by ENTRIES (GOption syntax in USAGE: "IMAGE..."), with SUMMARY above and DESCRIPTION
+ * (nullable) below the list in --help. Bytes are taken as given, whatever the locale. What is left
+ * over is an error unless ENTRIES have G_OPTION_REMAINING. */
+gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *usage,
+                      const char *summary, const char *description, const GOptionEntry *entries,
+                      GError **error);
+
+/* --threads, --dtype, --verbose, --quiet, --json: for all that compute. */
+typedef struct {
+    int threads;
+    char *dtype;
+    gboolean verbose, quiet, json;
+} CgCliCompute;
+
+/* Entries for the above (7 with the terminator), to be copied behind a command's own. */
+#define CG_CLI_COMPUTE_ENTRIES(c)                                                                  \
+    {"threads",                                                                                    \
+     0,                                                                                            \
+     0,                                                                                            \
+     G_OPTION_ARG_INT,                                                                             \
+     &(c)->threads,                                                                                \
+     "threads to compute with; results do not depend on it (default: one per core)",               \
+     "N"},                                                                                         \
+        {"dtype",     0,                                                                           \
+         0,           G_OPTION_ARG_STRING,                                                         \
+         &(c)->dtype, "auto, f32 or bf16: what to compute in (default: auto, the fastest here)",   \
+         "TYPE"},                                                                                  \
+        {"json", 0, 0, G_OPTION_ARG_NONE, &(c)->json, "results and progress as JSON lines", NULL}, \
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &(c)->verbose, "say more", NULL},                   \
+    {                                                                                              \
+        "quiet", 'q', 0, G_OPTION_ARG_NONE, &(c)->quiet, "say only what is wrong", NULL            \
+    }
+
+void cg_cli_compute_clear(CgCliCompute *c);
+/* Sets logging, threads and cancellation; *ENGINE and *DTYPE as asked for and possible. */
+gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,
+                              GError **error);
+
+#endif
