@@ -304,7 +304,8 @@ static char *folder_name(const char *text)
 /* CATEGORY of ".../CATEGORY/(train|test)/<type>/file", or NULL. */
 static char *category_of_path(const char *path)
 {
-    g_autofree char *type = g_path_get_dirname(path);
+    g_autofree char *absolute = g_canonicalize_filename(path, NULL);
+    g_autofree char *type = g_path_get_dirname(absolute);
     g_autofree char *split = g_path_get_dirname(type);
     g_autofree char *split_name = g_path_get_basename(split);
     g_autofree char *category = g_path_get_dirname(split);
