@@ -45,8 +45,8 @@ CgImage *cg_image_load_mask(const char *path, GError **error);
 /* PNG, atomically. The same pixels give the same bytes. */
 gboolean cg_image_save_png(const CgImage *image, const char *path, GError **error);
 
-/* Lanczos-3, area-correct when shrinking, the same bytes as Pillow's LANCZOS; and nearest: output
- * X takes input floor((X + 1/2) * in / out). */
+/* Lanczos-3, area-correct when shrinking, the same bytes as Pillow's LANCZOS (see resize.c); and
+ * nearest: output X takes input floor((X + 1/2) * in / out). */
 CgImage *cg_image_resize(const CgImage *image, int width, int height);
 CgImage *cg_image_resize_nearest(const CgImage *image, int width, int height);
 /* The rectangle, which lies inside. */

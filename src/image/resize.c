@@ -1,7 +1,8 @@
 /* Separable resampling with 8-bit results, bit for bit as Pillow's Image.resize(LANCZOS): the
- * reference pipelines prepare their pictures with it, and one rounding between the two passes is
- * part of what models were trained on. libvips would enlarge with another kernel.
- * Source: Pillow, libImaging/Resample.c. */
+ * reference pipelines prepare their pictures with it, rounding between the two passes included.
+ * libvips would enlarge with another kernel. Rows come first, as in Pillow up to 12; Pillow 13
+ * takes columns first where the height shrinks much more than the width, which moves values by a
+ * few. Source: Pillow, libImaging/Resample.c. */
 #include "base/system.h"
 #include "image/image.h"
 
