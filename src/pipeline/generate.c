@@ -238,7 +238,7 @@ void cg_generate_plan(const CgModel *m, const CgGenerateSettings *s, int width, 
         engine->ops->tensor(engine, CG_F32, CG_SHAPE(1, MIN(height, tile), MIN(width, tile), 3));
     g_autoptr(CgTensor) moments = cg_vae_encode(&cx, m->vae, image);
     g_autoptr(CgTensor) latent = cg_vae_latent(m->vae, moments, NULL);
-    g_autoptr(CgTensor) decoded = cg_vae_decode(&cx, m->vae, latent);
+    cg_tensor_unref(cg_vae_decode(&cx, m->vae, latent));
     plan->flops = plan->step_flops * s->denoise.steps;
     for (int k = 0; k < CG_OP_KINDS; k++)
         plan->flops += profile.flops[k];
