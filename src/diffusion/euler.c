@@ -19,6 +19,8 @@ static gboolean prepare(CgSampler *s, const CgNoiseSchedule *schedule, GError **
             s->timesteps[i] = cg_grid_timestep(schedule, sigma[i]);
     }
     sigma[s->calls] = 0;
+    if (!cg_grid_check_sigmas(s, sigma, error))
+        return FALSE;
     s->init_sigma = s->spacing == CG_SPACING_LEADING ? sqrt(sigma[0] * sigma[0] + 1) : sigma[0];
 
     CgLinearStep *plan = s->plan = g_new(CgLinearStep, s->calls);

@@ -93,6 +93,20 @@ void cg_grid_karras(double max, double min, int count, double *sigma)
     }
 }
 
+gboolean cg_grid_check_sigmas(const CgSampler *s, const double *sigma, GError **error)
+{
+    for (int i = 0; i < s->steps; i++) {
+        if (sigma[i] > sigma[i + 1])
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: with %d steps the noise does not fall between steps %d and %d; use fewer "
+                    "steps",
+                    cg_sampler_label(s), s->steps, i + 1, i + 2);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean cg_grid_solver(CgSampler *s, const CgNoiseSchedule *schedule, double *sigma,
                         GError **error)
 {
@@ -107,6 +121,8 @@ gboolean cg_grid_solver(CgSampler *s, const CgNoiseSchedule *schedule, double *s
             sigma[i] = schedule->sigma[(int)s->timesteps[i]];
     }
     sigma[s->steps] = 0;
+    if (!cg_grid_check_sigmas(s, sigma, error))
+        return FALSE;
     for (int i = 0; i <= s->steps; i++) {
         s->signal[i] = 1 / sqrt(1 + sigma[i] * sigma[i]);
         s->noise[i] = sigma[i] * s->signal[i];

@@ -57,6 +57,8 @@ double cg_grid_sigma(const CgNoiseSchedule *schedule, double t);
 double cg_grid_timestep(const CgNoiseSchedule *schedule, double sigma);
 /* COUNT levels from MAX down to MIN, evenly spaced in sigma^(1/7) (Karras et al. 2022, eq. 5). */
 void cg_grid_karras(double max, double min, int count, double *sigma);
+/* CG_ERROR_USAGE unless the steps + 1 levels SIGMA fall strictly. */
+gboolean cg_grid_check_sigmas(const CgSampler *s, const double *sigma, GError **error);
 /* Sets s->timesteps and, for each call and the end (sigma 0), s->signal and s->noise of the state
  * alpha * x_0 + alpha * sigma * eps, for dpmpp-2m and unipc. SIGMA gets the calls + 1 levels. */
 gboolean cg_grid_solver(CgSampler *s, const CgNoiseSchedule *schedule, double *sigma,

@@ -80,19 +80,18 @@ gboolean cg_noise_schedule_build(CgNoiseSchedule *s, const CgBetaRecipe *recipe,
         rescale_to_zero_snr(s);
 
     for (int i = 0; i < s->count; i++) {
-        double a = s->alpha_bar[i];
-        if (s->zero_snr && i == s->count - 1)
-            a = 0x1p-24;
+        gboolean end = s->zero_snr && i == s->count - 1;
+        double a = end ? 0x1p-24 : s->alpha_bar[i];
         s->sigma[i] = sqrt((1 - a) / a);
         /* Betas below rounding leave no noise, many large ones no signal; both would divide by
-         * zero later. */
-        if (!(a > 1e-30 && s->sigma[i] > (i > 0 ? s->sigma[i - 1] : 0))) {
-            g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
-                        "%s: the betas give a noise schedule that cannot be used: at timestep %d "
-                        "of %d the signal's share is %g and must fall from below 1 towards 0",
-                        s->where, i, s->count, s->alpha_bar[i]);
-            return FALSE;
-        }
+         * zero later. The end of zero_snr is made up and may lie below its neighbour. */
+        if (end || (a > 1e-30 && s->sigma[i] > (i > 0 ? s->sigma[i - 1] : 0)))
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                    "%s: the betas give a noise schedule that cannot be used: at timestep %d of %d "
+                    "the signal's share is %g and must fall from below 1 towards 0",
+                    s->where, i, s->count, s->alpha_bar[i]);
+        return FALSE;
     }
     return TRUE;
 }

@@ -49,7 +49,8 @@ typedef struct {
     double *beta;            /* [count] */
     double *alpha_bar;       /* [count], strictly falling; alphas_cumprod */
     /* [count] sqrt((1 - alpha_bar) / alpha_bar), strictly rising: the "sigma" of k-diffusion. With
-     * zero_snr the last one is that of alpha_bar 2^-24, as in diffusers, so that it is finite. */
+     * zero_snr the last one is that of alpha_bar 2^-24, as in diffusers, so that it is finite; on
+     * some schedules it lies below its neighbour. */
     double *sigma;
     char *class_name; /* the file's _class_name, or NULL */
     char *where;      /* the file's path, for messages */

@@ -1,5 +1,5 @@
-#include "base/error.h"
-#include "diffusion/sampler.h"
+#include "support/diffusion.h"
+#include "support/fixture.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,19 +13,6 @@ static CgNoiseSchedule *schedule_with(const char *extra)
         " \"steps_offset\": 1, \"set_alpha_to_one\": false, \"skip_prk_steps\": true%s}",
         extra);
     CgNoiseSchedule *s = cg_noise_schedule_parse(text, strlen(text), "test.json", &error);
-    g_assert_no_error(error);
-    return s;
-}
-
-static CgSampler *sampler_of(const CgNoiseSchedule *schedule, const char *name, int steps,
-                             CgSpacing spacing, double eta)
-{
-    g_autoptr(GError) error = NULL;
-    CgSamplerOptions options = {.eta = eta, .spacing = spacing};
-    CgSamplerKind kind;
-    cg_sampler_parse(name, &kind, &options.karras, &error);
-    g_assert_no_error(error);
-    CgSampler *s = cg_sampler_new(schedule, kind, steps, &options, &error);
     g_assert_no_error(error);
     return s;
 }
@@ -157,23 +144,13 @@ static const struct {
      {13.349371231, 11.862883717, 10.255472690, 2.995081654, 1.857868465, 1.825369040}},
 };
 
-static double worst;
-
-static void assert_close(double value, double expected, double relative)
-{
-    double error = fabs(value - expected) / fabs(expected);
-    worst = MAX(worst, error);
-    if (!(error <= relative))
-        g_error("%.10g is not %.10g: relative error %.2g", value, expected, error);
-}
-
 static void published_trajectories_are_met(void)
 {
     for (guint r = 0; r < G_N_ELEMENTS(runs); r++) {
         g_autoptr(CgNoiseSchedule) schedule = schedule_with(runs[r].extra);
         g_autoptr(CgSampler) s =
-            sampler_of(schedule, runs[r].sampler, runs[r].steps, runs[r].spacing, 0);
-        assert_close(cg_sampler_init_sigma(s), runs[r].init, 1e-9);
+            test_sampler(schedule, runs[r].sampler, runs[r].steps, runs[r].spacing, 0);
+        test_assert_near(cg_sampler_init_sigma(s), runs[r].init, 1e-9);
         int calls = cg_sampler_calls(s);
         int points[6] = {0, 1, 2, calls / 2, calls - 2, calls - 1};
         cg_sampler_begin(s, 1);
@@ -186,16 +163,93 @@ static void published_trajectories_are_met(void)
             cg_sampler_step(s, i, &m, &x, NULL);
             for (int p = 0; p < 6; p++) {
                 if (points[p] == i)
-                    assert_close(x, runs[r].after[p], 1e-6);
+                    test_assert_near(x, runs[r].after[p], 1e-6);
             }
         }
     }
-    g_test_message("largest relative difference %.2g", worst);
+}
+
+/* ---- the diffusers classes: tests/oracle/make_sampler_fixture.py ---- */
+
+/* What the fixture's names say about the schedule. */
+static const struct {
+    const char *name, *extra;
+} schedules[] = {
+    {"zero-snr", ", \"rescale_betas_zero_snr\": true"},
+    {"squaredcos", ", \"beta_schedule\": \"squaredcos_cap_v2\""},
+    {"linear", ", \"beta_schedule\": \"linear\", \"beta_start\": 1e-4, \"beta_end\": 0.02"},
+    {"to-one", ", \"set_alpha_to_one\": true"},
+    {"large", ", \"variance_type\": \"fixed_large\""},
+};
+
+/* The last of two equal keys would be an error: EXTRA replaces. */
+static CgNoiseSchedule *schedule_named(const char *prediction, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(json_t) config =
+        json_pack("{s:f, s:f, s:s, s:i, s:b, s:b, s:s}", "beta_start", 0.00085, "beta_end", 0.012,
+                  "beta_schedule", "scaled_linear", "steps_offset", 1, "set_alpha_to_one", 0,
+                  "skip_prk_steps", 1, "prediction_type", prediction);
+    for (guint i = 0; name && i < G_N_ELEMENTS(schedules); i++) {
+        if (strcmp(name, schedules[i].name))
+            continue;
+        g_autofree char *text = g_strdup_printf("{%s}", schedules[i].extra + 1);
+        g_autoptr(json_t) changes = json_loads(text, 0, NULL);
+        json_object_update(config, changes);
+    }
+    char *text = json_dumps(config, 0);
+    CgNoiseSchedule *s = cg_noise_schedule_parse(text, strlen(text), "test.json", &error);
+    free(text);
+    g_assert_no_error(error);
+    return s;
+}
+
+static CgSampler *sampler_for_run(const char *run_name, gboolean *fuse)
+{
+    g_auto(GStrv) part = g_strsplit(run_name, "/", -1);
+    *fuse = part[4] && !strcmp(part[4], "fuse");
+    gboolean noisy = !strcmp(part[0], "ddim-eta1");
+    CgSpacing spacing = CG_SPACING_AUTO;
+    g_assert_true(cg_spacing_parse(part[2], &spacing));
+    g_autoptr(CgNoiseSchedule) schedule = schedule_named(part[3], *fuse ? NULL : part[4]);
+    return test_sampler(schedule, noisy ? "ddim" : part[0], atoi(part[1]), spacing, noisy);
+}
+
+static void states_equal_those_of_diffusers(void)
+{
+    g_autoptr(CgSafetensors) st = test_diffusion_fixture("samplers.safetensors");
+    TestStates in = {test_fixture_tensor(st, "x_T"), test_fixture_tensor(st, "noise"),
+                     test_fixture_tensor(st, "z_i"), test_fixture_tensor(st, "mask")};
+    guint checked = 0;
+    double largest = 0;
+    for (guint i = 0; i < cg_safetensors_count(st); i++) {
+        const CgSafetensor *entry = cg_safetensors_nth(st, i);
+        if (!strchr(entry->name, '/'))
+            continue;
+        gboolean fuse;
+        g_autoptr(CgSampler) s = sampler_for_run(entry->name, &fuse);
+        g_autoptr(CgTensor) x = test_sampler_run(s, &in, fuse);
+        g_autoptr(CgTensor) expected = cg_safetensors_tensor(st, entry);
+        double error = test_relative_error(x, expected);
+        largest = MAX(largest, error);
+        if (!(error <= 1e-5)) {
+            g_test_message("%s: relative error %.2g", entry->name, error);
+            g_test_fail();
+        }
+        checked++;
+    }
+    g_test_message("%u runs, largest relative error %.2g", checked, largest);
+    g_assert_cmpuint(checked, ==, 259);
+    cg_tensor_unref(in.x_T);
+    cg_tensor_unref(in.noise);
+    cg_tensor_unref(in.z_i);
+    cg_tensor_unref(in.mask);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/samplers/published-trajectories-are-met", published_trajectories_are_met);
+    g_test_add_func("/samplers/states-equal-those-of-diffusers", states_equal_those_of_diffusers);
     return g_test_run();
 }
