@@ -295,6 +295,50 @@ static void large_logits_do_not_overflow(gconstpointer path)
     check_within(path, &negative, 1e-5);
 }
 
+/* Two keys with scores 0 and x, values 0 and 1: y = 1 / (1 + exp(-x)), so that for x < 0 the error
+ * of y is that of the exponential. An f32 x * log2(e) errs by |x| 2^-24 in the exponent. */
+static void weights_follow_the_exponential_over_its_range(gconstpointer data)
+{
+    enum { COUNT = 4000 };
+    const CgAttentionPath *path = data;
+    const float keys[2] = {0, 1}, values[2] = {0, 1};
+    for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+        if (!(path->dtypes & (1u << dtype)))
+            continue;
+        float q[COUNT], k[2], v[2], y[COUNT], x[COUNT];
+        for (int i = 0; i < COUNT; i++)
+            x[i] = -100.0f * (float)i / COUNT;
+        cg_dtype_convert(x, CG_F32, q, dtype, COUNT);
+        cg_dtype_convert(q, dtype, x, CG_F32, COUNT);
+        cg_dtype_convert(keys, CG_F32, k, dtype, 2);
+        cg_dtype_convert(values, CG_F32, v, dtype, 2);
+        Problem p = {.a = {.dtype = dtype,
+                           .n = 1,
+                           .heads = 1,
+                           .head_dim = 1,
+                           .tq = COUNT,
+                           .tk = 2,
+                           .scale = 1,
+                           .q = q,
+                           .k = k,
+                           .v = v,
+                           .q_row = 1,
+                           .k_row = 1,
+                           .v_row = 1,
+                           .y = y,
+                           .y_row = 1}};
+        run(path, &p, 1);
+        for (int i = 0; i < COUNT; i++) {
+            double want = 1 / (1 + exp(-(double)x[i])), got = element(y, dtype, (size_t)i);
+            double relative = dtype == CG_F32 ? 3e-7 - 1.3e-7 * (double)x[i] : 8e-3;
+            if (x[i] > -87)
+                g_assert_cmpfloat(fabs(got - want), <=, relative * want);
+            else
+                g_assert_cmpfloat(fabs(got), <=, 2e-38);
+        }
+    }
+}
+
 static void zero_scale_is_the_mean(gconstpointer path)
 {
     const Case c = {.n = 1, .heads = 1, .dim = 40, .tq = 65, .tk = 300, .spread = 1};
@@ -461,6 +505,7 @@ static void add(const CgAttentionPath *path)
         TEST(queries_and_keys_may_differ_in_number),
         TEST(causal_queries_see_no_later_key),
         TEST(large_logits_do_not_overflow),
+        TEST(weights_follow_the_exponential_over_its_range),
         TEST(zero_scale_is_the_mean),
         TEST(nan_stays_visible),
         TEST(minus_infinity_has_no_weight),

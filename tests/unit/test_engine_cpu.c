@@ -431,6 +431,7 @@ static void bf16_without_instructions_for_it_is_an_error(Fixture *f, gconstpoint
         g_assert_error(error, CG_ERROR, CG_ERROR_ENGINE);
         g_assert_nonnull(strstr(error->message, "--dtype f32"));
         g_assert_false(cg_onednn_prefers_bf16());
+        layer_free(f, &l);
         return;
     }
     const char *limited = g_getenv("CAGEN_MAX_ISA");

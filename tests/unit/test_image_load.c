@@ -159,6 +159,7 @@ static void dark_sixteen_bits_are_pointed_out(void)
         vips_image_new_from_memory(values, sizeof values, 2, 2, 1, VIPS_FORMAT_USHORT);
     g_autofree char *path = write_image(dir, image, ".tif"), *note = NULL;
     g_autoptr(CgImage) got = load(path, &note);
+    g_assert_nonnull(got);
     g_assert_nonnull(strstr(note, "values reach 4095"));
     g_object_unref(image);
 }
