@@ -46,18 +46,11 @@ static gboolean choose_dtype(const char *text, CgEngine *engine, CgDType *dtype,
 {
     CgEngineInfo info;
     cg_engine_cpu_info(engine, &info);
-    if (!text || g_str_equal(text, "auto"))
-        *dtype = info.auto_dtype;
-    else if (g_str_equal(text, "f32"))
-        *dtype = CG_F32;
-    else if (g_str_equal(text, "bf16"))
-        *dtype = CG_BF16;
-    else {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --dtype \"%s\"; auto, f32 or bf16",
-                    text);
-        return FALSE;
-    }
-    return TRUE;
+    *dtype = info.auto_dtype;
+    if (!text || g_str_equal(text, "auto") || cg_dtype_parse_compute(text, dtype))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --dtype \"%s\"; auto, f32 or bf16", text);
+    return FALSE;
 }
 
 gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,

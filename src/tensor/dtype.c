@@ -18,6 +18,17 @@ const char *cg_dtype_name(CgDType dtype)
     return names[dtype];
 }
 
+gboolean cg_dtype_parse_compute(const char *text, CgDType *dtype)
+{
+    if (g_str_equal(text, "f32"))
+        *dtype = CG_F32;
+    else if (g_str_equal(text, "bf16"))
+        *dtype = CG_BF16;
+    else
+        return FALSE;
+    return TRUE;
+}
+
 static inline float as_float(uint32_t u)
 {
     float f;

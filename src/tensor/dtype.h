@@ -12,6 +12,8 @@ typedef enum { CG_F32, CG_BF16, CG_F16, CG_I32, CG_I64, CG_U8, CG_DTYPE_COUNT } 
 size_t cg_dtype_size(CgDType dtype);
 /* "f32", "bf16", ... for messages. */
 const char *cg_dtype_name(CgDType dtype);
+/* "f32" or "bf16", the types that networks compute in; FALSE for anything else. */
+gboolean cg_dtype_parse_compute(const char *text, CgDType *dtype);
 
 /* bfloat16, round to nearest even; NaN stays NaN. */
 static inline uint16_t cg_bf16_from_f32(float f)

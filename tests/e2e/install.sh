@@ -30,8 +30,8 @@ cat >"$root/program.c" <<'C'
 
 int main(int argc, char **argv)
 {
-    printf("%s\n", cg_version());
-    return argc == 2 && strcmp(cg_version(), argv[1]) == 0 ? 0 : 1;
+    printf("%s\n", cagen_version());
+    return argc == 2 && strcmp(cagen_version(), argv[1]) == 0 ? 0 : 1;
 }
 C
 version=$(pkg-config --modversion cagen)
@@ -40,9 +40,9 @@ version=$(pkg-config --modversion cagen)
     $(pkg-config --cflags --libs cagen)
 LD_LIBRARY_PATH=$libdir "$root/program" "$version"
 
-# Nothing of ours leaks out of the library but cg_ names.
-foreign=$(nm -D --defined-only "$libdir/libcagen.so" | awk '$3 !~ /^cg_/ && $2 != "A" { print $3 }')
+# Nothing of ours leaks out of the library but cagen_ names.
+foreign=$(nm -D --defined-only "$libdir/libcagen.so" | awk '$3 !~ /^cagen_/ && $2 != "A" { print $3 }')
 if [ -n "$foreign" ]; then
-    echo "exported beside cg_*: $foreign"
+    echo "exported beside cagen_*: $foreign"
     exit 1
 fi
