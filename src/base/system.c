@@ -1,14 +1,12 @@
 #include "base/system.h"
 
+#include "base/cgroup-private.h"
 #include "base/error.h"
 
-#include <errno.h>
-#include <math.h>
 #include <omp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,111 +14,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
-
-/* A control group's files, by version of the interface. */
-typedef struct {
-    const char *mount, *limit, *usage, *stat_inactive, *stat_active;
-} CgroupNames;
-
-static const CgroupNames CGROUP_V1 = {CGROUP_ROOT "/memory", "memory.limit_in_bytes",
-                                      "memory.usage_in_bytes", "total_inactive_file",
-                                      "total_active_file"};
-static const CgroupNames CGROUP_V2 = {CGROUP_ROOT, "memory.max", "memory.current", "inactive_file",
-                                      "active_file"};
-
-/* The number in a file that holds one; FALSE also for "max". */
-static gboolean read_number(const char *folder, const char *name, guint64 *out)
-{
-    g_autofree char *path = g_build_filename(folder, name, NULL);
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, NULL) || !g_ascii_isdigit(text[0]))
-        return FALSE;
-    *out = g_ascii_strtoull(text, NULL, 10);
-    return TRUE;
-}
-
-/* The number after KEY and white space in lines "KEY 123". */
-static guint64 line_number(const char *text, const char *key)
-{
-    size_t length = strlen(key);
-    for (const char *p = text; p && *p; p = strchr(p, '\n')) {
-        p += *p == '\n';
-        if (strncmp(p, key, length) == 0 && (g_ascii_isspace(p[length]) || p[length] == ':'))
-            return g_ascii_strtoull(p + length + (p[length] == ':'), NULL, 10);
-    }
-    return 0;
-}
-
-/* This process's path below the mount, "" if unknown. Lines are "4:memory:/path", "0::/path". */
-static char *cgroup_path(const CgroupNames *names)
-{
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL))
-        return g_strdup("");
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line; line++) {
-        g_auto(GStrv) part = g_strsplit(*line, ":", 3);
-        if (g_strv_length(part) < 3)
-            continue;
-        g_auto(GStrv) controllers = g_strsplit(part[1], ",", -1);
-        gboolean ours = names == &CGROUP_V2
-                            ? strcmp(part[0], "0") == 0 && part[1][0] == '\0'
-                            : g_strv_contains((const char *const *)controllers, "memory");
-        if (ours)
-            return g_strdup(part[2]);
-    }
-    return g_strdup("");
-}
-
-/* Bytes that the group in FOLDER may still take: page cache of files counts as usage, but gives
- * way. */
-static guint64 group_available(const CgroupNames *names, const char *folder, guint64 limit)
-{
-    guint64 usage;
-    if (!read_number(folder, names->usage, &usage))
-        return limit;
-    g_autofree char *path = g_build_filename(folder, "memory.stat", NULL);
-    g_autofree char *text = NULL;
-    guint64 cache = 0;
-    if (g_file_get_contents(path, &text, NULL, NULL))
-        cache = line_number(text, names->stat_inactive) + line_number(text, names->stat_active);
-    usage -= MIN(usage, cache);
-    return limit - MIN(limit, usage);
-}
-
-/* Lowers TOTAL and AVAILABLE by the limits of our group and all groups above it. */
-static void apply_cgroup(const CgroupNames *names, guint64 *total, guint64 *available)
-{
-    g_autofree char *path = cgroup_path(names);
-    for (;;) {
-        /* In a container the path may name a group that is only visible outside; the loop then
-         * reaches the root, which is the container's own group. */
-        g_autofree char *folder = g_build_filename(names->mount, path, NULL);
-        guint64 limit;
-        if (read_number(folder, names->limit, &limit)) {
-            *total = MIN(*total, limit);
-            *available = MIN(*available, group_available(names, folder, limit));
-        }
-        char *slash = strrchr(path, '/');
-        if (!slash)
-            break;
-        *slash = '\0';
-    }
-}
-
 static void memory(guint64 *total, guint64 *available)
 {
     g_autofree char *text = NULL;
     *total = (guint64)sysconf(_SC_PHYS_PAGES) * (guint64)sysconf(_SC_PAGESIZE);
     *available = *total;
     if (g_file_get_contents("/proc/meminfo", &text, NULL, NULL)) {
-        guint64 kib = line_number(text, "MemAvailable");
+        guint64 kib = cg_line_number(text, "MemAvailable");
         if (kib > 0)
             *available = kib * 1024;
     }
-    apply_cgroup(&CGROUP_V1, total, available);
-    apply_cgroup(&CGROUP_V2, total, available);
+    cg_cgroup_memory(CG_CGROUP_ROOT, CG_CGROUP_SELF, total, available);
 }
 
 guint64 cg_memory_total(void)
@@ -143,7 +47,7 @@ guint64 cg_memory_peak(void)
     g_autofree char *text = NULL;
     struct rusage usage;
     if (g_file_get_contents("/proc/self/status", &text, NULL, NULL)) {
-        guint64 kib = line_number(text, "VmHWM");
+        guint64 kib = cg_line_number(text, "VmHWM");
         if (kib > 0)
             return kib * 1024;
     }
@@ -181,7 +85,8 @@ static int available_cpus(void)
     if (set && sched_getaffinity(0, size, set) == 0)
         count = CPU_COUNT_S(size, set);
     CPU_FREE(set);
-    return MAX(count, 1);
+    /* Threads beyond a container's share of time only wait for each other. */
+    return MAX(MIN(count, cg_cgroup_cpus(CG_CGROUP_ROOT, CG_CGROUP_SELF)), 1);
 }
 
 static atomic_int threads;

@@ -16,7 +16,8 @@ typedef struct {
  * avx512_bf16|amx in the environment lowers it, for tests. */
 const CgCpuFeatures *cg_cpu_features(void);
 
-/* Threads for our kernels and oneDNN; 0 = one per core available to the process. */
+/* Threads for our kernels and oneDNN; 0 = one per processor that the process may use (affinity, and
+ * the time a control group grants). */
 void cg_threads_set(int count);
 int cg_threads(void);
 
