@@ -6,7 +6,9 @@
 #ifndef CG_CLI_COMMANDS_H
 #define CG_CLI_COMMANDS_H
 
+int cg_cli_doctor(int argc, char **argv);
 int cg_cli_generate(int argc, char **argv);
+int cg_cli_info(int argc, char **argv);
 int cg_cli_tokenize(int argc, char **argv);
 
 #endif

@@ -1,0 +1,28 @@
+/* inspect: what is in a model, and what is wrong with it, without computing anything. */
+#ifndef CG_PIPELINE_INSPECT_H
+#define CG_PIPELINE_INSPECT_H
+
+#include "pipeline/model.h"
+
+/* One network found in a path. */
+typedef struct {
+    CgComponent component;
+    char *path;    /* of the weights */
+    char *summary; /* its sizes in words, from the configuration; NULL when that is unreadable */
+    guint tensors;
+    guint64 parameters; /* numbers in them */
+    guint64 bytes;
+    char *dtypes; /* "F32" or "F16 686, F32 2" */
+    char *fingerprint;
+    GPtrArray *problems; /* lines */
+} CgInspection;
+
+void cg_inspection_free(CgInspection *inspection);
+
+/* PATH: a model's folder, a component's folder, or a safetensors file with one or several
+ * components. Returns CgInspection in order of text encoder, VAE, U-Net, ControlNet; parts that a
+ * model lacks have a problem and no weights. VALUES: also reads every weight and looks for NaN and
+ * infinity. NULL with an error when PATH is nothing of all that. */
+GPtrArray *cg_inspect(const char *path, gboolean values, GError **error);
+
+#endif
