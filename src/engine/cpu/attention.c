@@ -17,7 +17,7 @@ const CgAttentionPath *const cg_attention_paths[] = {
     &cg_attention_portable, NULL,
 };
 
-static gboolean plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const CgAttention *a)
+static void plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const CgAttention *a)
 {
     *p = (CgAttentionPlan){
         .a = a, .scale_log2 = (float)(fabs((double)a->scale) * M_LOG2E), .negate = a->scale < 0};
@@ -25,7 +25,6 @@ static gboolean plan_init(CgAttentionPlan *p, const CgAttentionPath *path, const
     p->kv_bytes = cg_size_align(p->kv_bytes, 64);
     /* A page between the threads' parts. */
     p->work_bytes = cg_size_align(p->work_bytes, 4096);
-    return TRUE;
 }
 
 /* Keys and values of one sample that stay in L2 beside the rest: then the heads of a query block
@@ -66,11 +65,11 @@ gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int
                           CgPool *pool, GError **error)
 {
     CgAttentionPlan p;
-    plan_init(&p, path, a);
     size_t total = (size_t)a->n * a->heads;
     if (total == 0 || a->tq == 0)
         return TRUE;
-    g_return_val_if_fail(a->tk > 0 && a->head_dim > 0, FALSE);
+    g_assert(a->tk > 0 && a->head_dim > 0);
+    plan_init(&p, path, a);
     size_t group = CLAMP(PACKED_BYTES / p.kv_bytes, 1, total);
     if (group > (size_t)a->heads)
         group -= group % a->heads; /* whole samples */
