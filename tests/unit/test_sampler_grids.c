@@ -247,6 +247,29 @@ static void senseless_options_are_refused(void)
     }
 }
 
+/* This schedule's made-up last level lies below its neighbour: 20 steps go around that, 1000
+ * cannot.
+ */
+static void levels_that_do_not_fall_are_refused(void)
+{
+    static const char text[] =
+        "{\"rescale_betas_zero_snr\": true, \"prediction_type\": \"v_prediction\"}";
+    CgSamplerOptions trailing = {.spacing = CG_SPACING_TRAILING};
+    g_autoptr(CgNoiseSchedule) schedule =
+        cg_noise_schedule_parse(text, strlen(text), "test.json", NULL);
+    g_assert_cmpfloat(schedule->sigma[999], <, schedule->sigma[998]);
+    static const CgSamplerKind kinds[] = {CG_SAMPLER_DPMPP_2M, CG_SAMPLER_EULER, CG_SAMPLER_UNIPC};
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(CgSampler) few = cg_sampler_new(schedule, kinds[i], 20, &trailing, &error);
+        g_assert_no_error(error);
+        g_assert_nonnull(few);
+        g_assert_null(cg_sampler_new(schedule, kinds[i], 1000, &trailing, &error));
+        g_assert_error(error, CG_ERROR, CG_ERROR_USAGE);
+        g_assert_nonnull(strstr(error->message, "use fewer steps"));
+    }
+}
+
 static void names_are_read_as_they_are_printed(void)
 {
     g_autoptr(CgNoiseSchedule) schedule = cg_noise_schedule_default();
@@ -291,6 +314,8 @@ int main(int argc, char **argv)
     g_test_add_func("/sampler-grids/extreme-step-counts-work-or-say-why",
                     extreme_step_counts_work_or_say_why);
     g_test_add_func("/sampler-grids/senseless-options-are-refused", senseless_options_are_refused);
+    g_test_add_func("/sampler-grids/levels-that-do-not-fall-are-refused",
+                    levels_that_do_not_fall_are_refused);
     g_test_add_func("/sampler-grids/names-are-read-as-they-are-printed",
                     names_are_read_as_they_are_printed);
     return g_test_run();
