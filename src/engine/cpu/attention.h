@@ -14,7 +14,7 @@
 
 /* y of A on cg_threads() threads, with the fastest path that this processor has. POOL lends the
  * scratch (cg_pool_scratch): packed keys and values (at most 32 MiB, or one head's) and 100 KiB a
- * thread (400 KiB at head_dim 512). NaN or infinity in q, k or v stays visible in y.
+ * thread (300 KiB at head_dim 512). NaN or infinity in q, k or v stays visible in y.
  * FALSE with CG_ERROR_UNSUPPORTED (dtype) or CG_ERROR_MEMORY. */
 gboolean cg_cpu_attention(const CgAttention *a, CgPool *pool, GError **error);
 
