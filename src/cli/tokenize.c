@@ -38,6 +38,7 @@ static gboolean parse_options(int argc, char **argv, Options *options, GError **
     g_autoptr(GOptionContext) context = g_option_context_new("PROMPT...");
     GError *wrong = NULL;
 
+    g_set_prgname("cagen tokenize");
     g_option_context_set_summary(context, "Prints the ids and pieces that each PROMPT becomes.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &wrong)) {

@@ -17,6 +17,7 @@ typedef struct {
 typedef struct {
     char *content; /* as written in the files */
     char *match;   /* what is looked for: CONTENT, cleaned when NORMALIZED */
+    size_t size;   /* bytes of MATCH */
     gint32 id;
     gboolean normalized; /* looked for in the cleaned text, not in the text as given */
 } CgAddedToken;

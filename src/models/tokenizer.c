@@ -24,11 +24,10 @@ static const CgAddedToken *added_at(const CgTokenizer *tokenizer, const char *p,
     size_t longest = 0;
     for (guint i = 0; i < tokenizer->added->len; i++) {
         const CgAddedToken *token = &g_array_index(tokenizer->added, CgAddedToken, i);
-        size_t length = strlen(token->match);
-        if (token->normalized == normalized && length > longest && length <= (size_t)(end - p) &&
-            memcmp(p, token->match, length) == 0) {
+        if (token->normalized == normalized && token->size > longest &&
+            token->size <= (size_t)(end - p) && memcmp(p, token->match, token->size) == 0) {
             found = token;
-            longest = length;
+            longest = token->size;
         }
     }
     return found;
@@ -81,7 +80,7 @@ static void encode_part(Encoder *encoder, const char *text, size_t size, gboolea
         }
         encode_between(encoder, start, (size_t)(p - start), cleaned);
         g_array_append_val(encoder->ids, token->id);
-        p += strlen(token->match);
+        p += token->size;
         start = p;
     }
     encode_between(encoder, start, (size_t)(p - start), cleaned);

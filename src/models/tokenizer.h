@@ -2,9 +2,12 @@
  *
  * Byte-pair encoding as OpenAI's CLIP defined it (clip/simple_tokenizer.py), with the text cleaning
  * of the Hugging Face tokenizer that Stable Diffusion runs on in diffusers: Unicode NFC, white
- * space only separates, lower case character by character. Ids are equal to that tokenizer's; only
- * characters younger than GLib's Unicode tables (15.0 in GLib 2.74) may be taken for symbols where
- * a newer table says letter.
+ * space only separates, lower case character by character.
+ *
+ * Ids are equal to that tokenizer's (compared with transformers 5.23) but for what Unicode added
+ * lately. Letters younger than GLib's tables (15.0 in GLib 2.74) count as symbols. And upstream
+ * normalises by Unicode 9 of 2016: where a combining mark younger than that stands next to another
+ * mark in an order that is not canonical, we sort them and upstream does not.
  *
  *     g_autoptr(CgTokenizer) tokenizer = cg_tokenizer_open("sd15/tokenizer", error);
  *     g_autoptr(GArray) ids = cg_tokenizer_encode(tokenizer, "scratched pill", error);

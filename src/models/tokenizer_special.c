@@ -15,6 +15,7 @@
 
 #define DEFAULT_LENGTH 77
 #define MAX_LENGTH     65536
+#define MAX_ADDED      4096 /* they are looked for one by one */
 #define BOS            "<|startoftext|>"
 #define EOS            "<|endoftext|>"
 
@@ -125,9 +126,16 @@ static gboolean add_token(CgTokenizer *tokenizer, const char *where, const char 
     }
     if (known < 0 && !cg_tokenizer_add_piece(tokenizer, where, content, (gint64)id, error))
         return FALSE;
-    CgAddedToken token = {g_strdup(content), NULL, cg_tokenizer_lookup(tokenizer, content),
-                          normalized};
+    if (tokenizer->added->len >= MAX_ADDED) {
+        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: more than %d added tokens", where,
+                    MAX_ADDED);
+        return FALSE;
+    }
+    CgAddedToken token = {.content = g_strdup(content),
+                          .id = cg_tokenizer_lookup(tokenizer, content),
+                          .normalized = normalized};
     token.match = normalized ? cg_tokenizer_clean(content, strlen(content)) : g_strdup(content);
+    token.size = strlen(token.match);
     g_array_append_val(tokenizer->added, token);
     return TRUE;
 }

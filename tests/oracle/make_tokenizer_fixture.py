@@ -8,7 +8,7 @@ to compute the expected ids of clip_prompts.json.gz; nothing of it is stored.
     mini/        vocab.json, merges.txt and their companions: 1000 entries in CLIP's order, trained
                  here on the phrases and texts below
     mini_json/   the same as transformers 5 saves it: tokenizer.json
-    named/       60 entries without most bytes; special tokens of other names; an added token
+    named/       66 entries without most bytes; special tokens of other names; an added token
     *_prompts    one [prompt, [ids]] per line, from the Hugging Face tokenizer, not framed. For
                  CLIP's vocabulary from vocab.json and merges.txt alone: the begin token's flags in
                  the companions make upper-case spellings of it count too.
@@ -169,13 +169,16 @@ def write_mini(out):
 def write_named(out):
     letters = "abcdefghijklmnopqrstuvwxyz"
     merges = [("c", "r"), ("a", "c"), ("cr", "ac"), ("crac", "k</w>"), ("a", "a"), ("aa", "a</w>")]
-    pieces = ["<s>", "</s>", "<unk>", "<pad>", *letters, *(x + "</w>" for x in letters)]
+    # In "abcd", joining b and c leaves behind a rank for a and b, which must not serve a and bc.
+    merges += [("b", "c"), ("a", "b"), ("bc", "d"), ("a", "bc")]
+    pieces = ["<s>", "</S>", "<unk>", "<pad>", *letters, *(x + "</w>" for x in letters)]
     pieces += [a + b for a, b in merges]
     folder = out / "named"
     write_vocabulary(folder, {piece: i for i, piece in enumerate(pieces)}, merges)
-    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    special = {"bos_token": "<s>", "eos_token": "</S>", "unk_token": "<unk>", "pad_token": "<pad>"}
     write_json(folder / "special_tokens_map.json", special)
-    write_json(folder / "added_tokens.json", {"<Defect>": len(pieces), "metal nut": len(pieces) + 1})
+    added = {"</S>": 1, "<Defect>": len(pieces), "metal nut": len(pieces) + 1}
+    write_json(folder / "added_tokens.json", added)
     write_json(folder / "tokenizer_config.json", {"model_max_length": 12})
 
 
@@ -396,7 +399,7 @@ def main():
     write_named(out)
     (out / "mini_prompts.json").write_text(expected(out / "mini", few))
     named = ["crack", "Crack crac cracks", "aaaa aaa aa a", "a b!", "<Defect> x", "<defect>", "metal nut", "Metal  Nut"]
-    named += ["<s>a</s><unk><pad>", "<S>", "é", "", "a b c d e f g h i j k l m"]
+    named += ["<s>a</S><unk><pad>", "<S>", "</s>", "abcde abce abe", "é", "", "a b c d e f g h i j k l m"]
     (out / "named_prompts.json").write_text(expected(out / "named", named, 12))
 
     with gzip.open(arguments.vocabulary, "rt", encoding="utf-8") as file:

@@ -134,7 +134,7 @@ static void special_tokens_have_the_names_of_the_files(void)
 {
     g_autoptr(CgTokenizer) tokenizer = open_fixture("named");
 
-    g_assert_cmpint(cg_tokenizer_size(tokenizer), ==, 64);
+    g_assert_cmpint(cg_tokenizer_size(tokenizer), ==, 68);
     g_assert_cmpint(cg_tokenizer_bos(tokenizer), ==, 0);
     g_assert_cmpint(cg_tokenizer_eos(tokenizer), ==, 1);
     g_assert_cmpint(cg_tokenizer_pad(tokenizer), ==, 3);
