@@ -146,13 +146,15 @@ struct OpRun {
 };
 
 /* Uniform numbers of the given mean and deviation that follow from the case's and WHAT's name. */
-static CgTensor *input(const OpCase *c, const char *what, CgDType dtype, CgShape shape, double mean,
-                       double deviation)
+static CgTensor *input(CgEngine *e, const OpCase *c, const char *what, CgDType dtype, CgShape shape,
+                       double mean, double deviation)
 {
     g_autofree char *name = g_strdup_printf("%s/%s", c->name, what);
     g_autoptr(CgTensor) t = cg_tensor_new(CG_F32, shape);
     cg_pseudo_fill(name, deviation * sqrt(3.0), mean, t->data, t->count);
-    return cg_tensor_copy(t, dtype);
+    CgTensor *y = e->ops->tensor(e, dtype, shape);
+    cg_dtype_convert(t->data, CG_F32, y->data, dtype, t->count);
+    return y;
 }
 
 static CgShape with_last(CgShape shape, int64_t c)
@@ -223,24 +225,24 @@ static void prepare_weight(OpRun *run)
     CgConvGeometry g = geometry(c);
     double fan_in = (double)g.c_in * g.kernel_h * g.kernel_w;
     g_autoptr(CgTensor) w =
-        input(c, "w", c->weight_type, CG_SHAPE(g.c_out, g.c_in, g.kernel_h, g.kernel_w), 0,
-              1 / sqrt(fan_in));
-    g_autoptr(CgTensor) bias = input(c, "bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
+        input(run->engine, c, "w", c->weight_type,
+              CG_SHAPE(g.c_out, g.c_in, g.kernel_h, g.kernel_w), 0, 1 / sqrt(fan_in));
+    g_autoptr(CgTensor) bias = input(run->engine, c, "bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
     run->weight =
         run->engine->ops->weight_new(run->engine, &g, run->dtype, w, c->no_bias ? NULL : bias);
     if (c->other_bias)
-        run->bias = input(c, "other_bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
+        run->bias = input(run->engine, c, "other_bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
     if (c->residual)
-        run->residual = input(c, "residual", run->dtype, output_shape(c), 0, 1);
+        run->residual = input(run->engine, c, "residual", run->dtype, output_shape(c), 0, 1);
 }
 
 static void prepare_attention(OpRun *run, double deviation)
 {
     const OpCase *c = run->c;
     CgShape q = output_shape(c), k = CG_SHAPE(c->x.d[0], c->tk, attention_row(c));
-    run->x = input(c, "q", run->dtype, q, c->mean, deviation);
-    run->b = input(c, "k", run->dtype, k, 0, 1);
-    run->v = input(c, "v", run->dtype, k, 0, 1);
+    run->x = input(run->engine, c, "q", run->dtype, q, c->mean, deviation);
+    run->b = input(run->engine, c, "k", run->dtype, k, 0, 1);
+    run->v = input(run->engine, c, "v", run->dtype, k, 0, 1);
 }
 
 OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype)
@@ -250,12 +252,12 @@ OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype)
     run->c = c;
     run->engine = engine;
     run->dtype = dtype;
-    run->y = cg_tensor_new(output_type(c, dtype), output_shape(c));
+    run->y = engine->ops->tensor(engine, output_type(c, dtype), output_shape(c));
     if (c->op == OP_ATTENTION) {
         prepare_attention(run, deviation);
         return run;
     }
-    run->x = input(c, "x", dtype, c->x, c->mean, deviation);
+    run->x = input(run->engine, c, "x", dtype, c->x, c->mean, deviation);
     switch (c->op) {
     case OP_CONV:
     case OP_LINEAR:
@@ -263,17 +265,18 @@ OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype)
         break;
     case OP_GROUP_NORM:
     case OP_LAYER_NORM:
-        run->gamma = input(c, "gamma", CG_F32, CG_SHAPE(last(c)), 1, 0.3);
-        run->beta = input(c, "beta", CG_F32, CG_SHAPE(last(c)), 0, 0.5);
+        run->gamma = input(run->engine, c, "gamma", CG_F32, CG_SHAPE(last(c)), 1, 0.3);
+        run->beta = input(run->engine, c, "beta", CG_F32, CG_SHAPE(last(c)), 0, 0.5);
         break;
     case OP_ADD:
-        run->b = input(c, "b", dtype, c->x, 0, 1);
+        run->b = input(run->engine, c, "b", dtype, c->x, 0, 1);
         break;
     case OP_ADD_CHANNELS:
-        run->gamma = input(c, "v", CG_F32, CG_SHAPE(c->one_vector ? 1 : c->x.d[0], last(c)), 0, 1);
+        run->gamma = input(run->engine, c, "v", CG_F32,
+                           CG_SHAPE(c->one_vector ? 1 : c->x.d[0], last(c)), 0, 1);
         break;
     case OP_CONCAT:
-        run->b = input(c, "b", dtype, with_last(c->x, c->out), 0, 1);
+        run->b = input(run->engine, c, "b", dtype, with_last(c->x, c->out), 0, 1);
         break;
     default:
         break;

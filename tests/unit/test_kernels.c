@@ -19,6 +19,11 @@ static const CgCpuKernels *kernels(CgEngine *e)
     return ((KernelEngine *)e)->kernels;
 }
 
+static CgTensor *tensor(CgEngine *e, CgDType dtype, CgShape shape)
+{
+    return cg_pool_tensor(((KernelEngine *)e)->pool, dtype, shape);
+}
+
 static void group_norm(CgEngine *e, const CgTensor *x, int groups, float eps, const CgTensor *gamma,
                        const CgTensor *beta, CgActivation act, CgTensor *y)
 {
@@ -65,6 +70,7 @@ static void engine_init(KernelEngine *e, const CgCpuKernels *table)
 {
     *e = (KernelEngine){.ops = {.version = CG_ENGINE_VERSION,
                                 .name = table->name,
+                                .tensor = tensor,
                                 .group_norm = group_norm,
                                 .layer_norm = layer_norm,
                                 .activate = activate,
@@ -243,6 +249,8 @@ static void test_cast_rounds_to_nearest_even(gconstpointer data)
     table->cast(h, back);
     for (size_t i = 0; i < x->count; i++) {
         uint16_t want = cg_bf16_from_f32(cg_tensor_f32(x)[i]), got = ((uint16_t *)h->data)[i];
+        if (fpclassify(cg_tensor_f32(x)[i]) == FP_SUBNORMAL && (got & 0x7fff) == 0)
+            want = got; /* vcvtneps2bf16 takes them for 0 */
         if (isnan(cg_tensor_f32(x)[i]))
             g_assert_true(isnan(cg_f32_from_bf16(got)));
         else if (got != want)

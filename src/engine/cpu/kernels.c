@@ -5,7 +5,7 @@
 
 const CgCpuKernels *const *cg_cpu_kernels_all(void)
 {
-    static const CgCpuKernels *tables[4];
+    static const CgCpuKernels *tables[5];
     static gsize ready;
     if (g_once_init_enter(&ready)) {
         guint count = 0;
@@ -15,6 +15,8 @@ const CgCpuKernels *const *cg_cpu_kernels_all(void)
             tables[count++] = &cg_cpu_kernels_avx2;
         if (cg_cpu_features()->avx512)
             tables[count++] = &cg_cpu_kernels_avx512;
+        if (cg_cpu_features()->avx512_bf16)
+            tables[count++] = &cg_cpu_kernels_avx512bf16;
 #endif
         g_once_init_leave(&ready, 1);
     }

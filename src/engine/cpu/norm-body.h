@@ -1,8 +1,8 @@
 /* norm-body: group norm, layer norm and softmax, compiled once per instruction set.
  *
- * Means and variances survive |mean| >> deviation: a chunk of rows is read twice, the second time
- * from the cache and relative to its own mean (the corrected two-pass algorithm), chunks are
- * merged in double (Chan, Golub, LeVeque 1979), and the mean is subtracted in two parts.
+ * Means and variances survive |mean| >> deviation: elements are summed relative to a shift near
+ * their mean, partial results are merged in double (Chan, Golub, LeVeque 1979), and the mean is
+ * subtracted in two parts.
  */
 #include "engine/check.h"
 #include "engine/cpu/vector.h"
@@ -47,77 +47,101 @@ static void moments_merge(Moments *a, const Moments *b)
 /* From sums of d = x - SHIFT and of d^2. */
 static Moments moments_from_sums(double count, double shift, double sum, double square)
 {
-    return (Moments){count, shift + sum / count, square - sum * sum / count};
+    double mean = sum / count;
+    return (Moments){count, shift + mean, square - sum * mean};
 }
 
 /* ---- group norm ---------------------------------------------------------------------------- */
 
-/* Bytes of a chunk: it stays in the second-level cache, if not the first, for its second reading.
- */
-#define CHUNK_BYTES 65536
-/* A task is a run of chunks of one sample. Tasks depend on the shape alone, not on the threads. */
-#define TASKS_MAX 128
+/* A task is a run of rows of one sample. Tasks depend on the shape alone, not on the threads. */
+#define TASKS_MAX      64
+#define TASK_BYTES_MIN 16384
+/* The shift of a task is the mean of its first 1/SHIFT_PART. Were that part far from the rest, the
+ * variance would be large too: (mean - shift)^2 <= (SHIFT_PART - 1) variance, so cancellation costs
+ * at most SHIFT_PART roundings. */
+#define SHIFT_PART 16
+/* What a last-level cache may hold. */
+#define CACHE_BYTES ((size_t)24 << 20)
+/* Rows that are summed in f32 before the sums go into doubles. */
+#define FLUSH_ROWS 128
 
 typedef struct {
     CgDType t;
     const void *x;
     void *y;
     size_t n, rows, c, groups; /* rows: positions of one sample */
-    size_t chunk_rows, task_rows, tasks;
+    size_t task_rows, tasks;
+    gboolean from_memory; /* x is too large to be in a cache */
     float eps;
     CgActivation act;
     const float *gamma, *beta;
     Moments *moments; /* [n, tasks, groups] */
     float *channels;  /* [n, 3, c]: mean, scale, offset; see normalise_step */
-    float *sums;      /* [threads, 3, c]: mean, sum, square; see difference_step */
+    double *sums;     /* [threads, 4, c]: see Sums */
 } GroupNorm;
 
-/* sum[i..] += elements of R rows of C from AT. */
-VINLINE void sum_step(CgDType t, const void *x, size_t at, size_t c, int r, float *sum, size_t i,
-                      size_t k)
-{
-    V s = v_load(CG_F32, sum, i, k);
-#pragma GCC unroll 4
-    for (int j = 0; j < r; j++)
-        s += v_load(t, x, at + (size_t)j * c + i, k);
-    v_store(CG_F32, sum, i, k, s);
-}
+/* Per channel, of one thread's current task. */
+typedef struct {
+    double *sum, *square; /* of d = x - shift and d^2 */
+    float *shift;
+    float *part_sum, *part_square; /* of the rows since the last flush */
+} Sums;
 
-/* sum[i..] += d, square[i..] += d^2 over R rows, d = x - mean. */
-VINLINE void difference_step(CgDType t, const void *x, size_t at, size_t c, int r,
-                             const float *mean, float *sum, float *square, size_t i, size_t k)
+/* sum[i..] += d, square[i..] += d^2 over R rows of C elements from AT, d = x - shift. */
+VINLINE void sum_step(CgDType t, const void *x, size_t at, size_t c, size_t r, const Sums *s,
+                      size_t i, size_t k)
 {
-    V m = v_load(CG_F32, mean, i, k);
-    V s = v_load(CG_F32, sum, i, k), q = v_load(CG_F32, square, i, k);
+    V shift = v_load(CG_F32, s->shift, i, k);
+    V sum = v_load(CG_F32, s->part_sum, i, k), square = v_load(CG_F32, s->part_square, i, k);
 #pragma GCC unroll 4
-    for (int j = 0; j < r; j++) {
-        V d = v_load(t, x, at + (size_t)j * c + i, k) - m;
-        s += d;
-        q += d * d;
+    for (size_t j = 0; j < r; j++) {
+        size_t from = at + j * c + i;
+        __builtin_prefetch((const char *)x +
+                           (from + 4 * c) * (t == CG_F32 ? sizeof(float) : sizeof(uint16_t)));
+        V d = v_load(t, x, from, k) - shift;
+        sum += d;
+        square += d * d;
     }
-    v_store(CG_F32, sum, i, k, s);
-    v_store(CG_F32, square, i, k, q);
+    v_store(CG_F32, s->part_sum, i, k, sum);
+    v_store(CG_F32, s->part_square, i, k, square);
 }
 
-/* Four rows at a time: four streams from memory, a quarter of the traffic to the sums. */
-VINLINE void sum_rows(CgDType t, const void *x, size_t at, size_t c, size_t rows, float *sum)
+/* R rows side by side share the traffic to the sums. That is faster while x comes from a cache;
+ * memory wants to be read in order, one row after the other. The sums are the same. */
+VINLINE void sum_rows_typed(CgDType t, const void *x, size_t at, size_t c, size_t rows, size_t r,
+                            const Sums *s)
 {
-    for (; rows >= 4; rows -= 4, at += 4 * c)
-        V_FOR(c, sum_step(t, x, at, c, 4, sum, i, k));
+    for (; rows >= r; rows -= r, at += r * c)
+        V_FOR(c, sum_step(t, x, at, c, r, s, i, k));
     for (; rows; rows--, at += c)
-        V_FOR(c, sum_step(t, x, at, c, 1, sum, i, k));
+        V_FOR(c, sum_step(t, x, at, c, 1, s, i, k));
 }
 
-VINLINE void sum_differences(CgDType t, const void *x, size_t at, size_t c, size_t rows,
-                             const float *mean, float *sum, float *square)
+/* Adds ROWS rows from element AT to the sums. */
+static void sum_rows(const GroupNorm *g, size_t at, size_t rows, const Sums *s)
 {
-    for (; rows >= 4; rows -= 4, at += 4 * c)
-        V_FOR(c, difference_step(t, x, at, c, 4, mean, sum, square, i, k));
-    for (; rows; rows--, at += c)
-        V_FOR(c, difference_step(t, x, at, c, 1, mean, sum, square, i, k));
+    while (rows) {
+        size_t some = MIN(rows, FLUSH_ROWS);
+        if (g->t == CG_F32 && g->from_memory)
+            sum_rows_typed(CG_F32, g->x, at, g->c, some, 1, s);
+        else if (g->t == CG_F32)
+            sum_rows_typed(CG_F32, g->x, at, g->c, some, 4, s);
+        else if (g->from_memory)
+            sum_rows_typed(CG_BF16, g->x, at, g->c, some, 1, s);
+        else
+            sum_rows_typed(CG_BF16, g->x, at, g->c, some, 4, s);
+#pragma omp simd
+        for (size_t i = 0; i < g->c; i++) {
+            s->sum[i] += s->part_sum[i];
+            s->square[i] += s->part_square[i];
+            s->part_sum[i] = s->part_square[i] = 0;
+        }
+        rows -= some;
+        at += some * g->c;
+    }
 }
 
-static double sum_of(const float *f, size_t count)
+static double sum_of(const double *f, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -125,40 +149,29 @@ static double sum_of(const float *f, size_t count)
     return sum;
 }
 
-/* Adds ROWS rows from element AT to the groups' moments. SUMS: [3, c]. */
-VINLINE void chunk_moments(const GroupNorm *g, CgDType t, size_t at, size_t rows, float *sums,
-                           Moments *moments)
+static void task_moments(const GroupNorm *g, size_t sample, size_t task, double *buffer)
 {
-    float *mean = sums, *sum = sums + g->c, *square = sums + 2 * g->c;
-    size_t width = g->c / g->groups;
-    memset(sum, 0, 2 * g->c * sizeof *sum);
-    sum_rows(t, g->x, at, g->c, rows, sum);
+    size_t c = g->c, width = c / g->groups;
+    Moments *moments = g->moments + (sample * g->tasks + task) * g->groups;
+    size_t first = task * g->task_rows, rows = MIN(g->task_rows, g->rows - first);
+    size_t at = (sample * g->rows + first) * c;
+    float *floats = (float *)(buffer + 2 * c);
+    Sums s = {buffer, buffer + c, floats, floats + c, floats + 2 * c};
+
+    memset(buffer, 0, 4 * c * sizeof *buffer);
+    size_t part = MIN(rows, MAX(g->task_rows / SHIFT_PART, 4));
+    sum_rows(g, at, part, &s);
     for (size_t j = 0; j < g->groups; j++) {
-        float m = (float)(sum_of(sum + j * width, width) / (double)(rows * width));
+        float mean = (float)(sum_of(s.sum + j * width, width) / (double)(part * width));
         for (size_t i = j * width; i < (j + 1) * width; i++)
-            mean[i] = m;
+            s.shift[i] = mean;
     }
-    memset(sum, 0, g->c * sizeof *sum);
-    sum_differences(t, g->x, at, g->c, rows, mean, sum, square);
+    memset(buffer, 0, 2 * c * sizeof *buffer);
+    sum_rows(g, at, rows, &s);
     for (size_t j = 0; j < g->groups; j++) {
         size_t i = j * width;
-        Moments m = moments_from_sums((double)(rows * width), mean[i], sum_of(sum + i, width),
-                                      sum_of(square + i, width));
-        moments_merge(&moments[j], &m);
-    }
-}
-
-static void task_moments(const GroupNorm *g, size_t sample, size_t task, float *sums)
-{
-    Moments *moments = g->moments + (sample * g->tasks + task) * g->groups;
-    memset(moments, 0, g->groups * sizeof *moments);
-    size_t last = MIN((task + 1) * g->task_rows, g->rows);
-    for (size_t r = task * g->task_rows; r < last; r += g->chunk_rows) {
-        size_t at = (sample * g->rows + r) * g->c, rows = MIN(g->chunk_rows, last - r);
-        if (g->t == CG_F32)
-            chunk_moments(g, CG_F32, at, rows, sums, moments);
-        else
-            chunk_moments(g, CG_BF16, at, rows, sums, moments);
+        moments[j] = moments_from_sums((double)(rows * width), s.shift[i], sum_of(s.sum + i, width),
+                                       sum_of(s.square + i, width));
     }
 }
 
@@ -202,8 +215,6 @@ VINLINE void normalise_rows(CgDType t, CgActivation act, const GroupNorm *g, con
 static void task_normalise(const GroupNorm *g, size_t sample, size_t task)
 {
     size_t first = task * g->task_rows;
-    if (first >= g->rows)
-        return;
     size_t rows = MIN(g->task_rows, g->rows - first), at = (sample * g->rows + first) * g->c;
     const float *channels = g->channels + sample * 3 * g->c;
 #define CASE(t, act)                                                                               \
@@ -234,7 +245,7 @@ static void group_norm_run(const GroupNorm *g, int threads)
         size_t thread = (size_t)omp_get_thread_num(), count = (size_t)omp_get_num_threads();
         size_t first = all * thread / count, last = all * (thread + 1) / count;
         for (size_t i = first; i < last; i++)
-            task_moments(g, i / g->tasks, i % g->tasks, g->sums + thread * 3 * g->c);
+            task_moments(g, i / g->tasks, i % g->tasks, g->sums + thread * 4 * g->c);
 #pragma omp barrier
 #pragma omp for schedule(static)
         for (size_t i = 0; i < g->n; i++)
@@ -263,18 +274,16 @@ static void group_norm(CgPool *pool, const CgTensor *x, int groups, float eps,
                    .beta = cg_tensor_f32(beta)};
     g.rows = x->count / (g.n * g.c);
     size_t row_bytes = g.c * cg_dtype_size(g.t);
-    g.chunk_rows = CLAMP(CHUNK_BYTES / row_bytes, 4, 256);
-    size_t chunks = (g.rows + g.chunk_rows - 1) / g.chunk_rows;
-    size_t task_chunks = (chunks + TASKS_MAX - 1) / TASKS_MAX;
-    g.task_rows = task_chunks * g.chunk_rows;
-    g.tasks = (chunks + task_chunks - 1) / task_chunks;
+    g.from_memory = g.n * g.rows * row_bytes > CACHE_BYTES;
+    g.task_rows = MAX((g.rows + TASKS_MAX - 1) / TASKS_MAX, TASK_BYTES_MIN / row_bytes + 1);
+    g.tasks = (g.rows + g.task_rows - 1) / g.task_rows;
 
     int threads = work_threads(x->count);
     size_t moments = g.n * g.tasks * g.groups * sizeof(Moments);
-    size_t channels = g.n * 3 * g.c, sums = (size_t)threads * 3 * g.c;
-    g.moments = cg_pool_scratch(pool, moments + (channels + sums) * sizeof(float));
-    g.channels = (float *)((char *)g.moments + moments);
-    g.sums = g.channels + channels;
+    size_t sums = (size_t)threads * 4 * g.c * sizeof(double);
+    g.moments = cg_pool_scratch(pool, moments + sums + g.n * 3 * g.c * sizeof(float));
+    g.sums = (double *)((char *)g.moments + moments);
+    g.channels = (float *)((char *)g.sums + sums);
     group_norm_run(&g, threads);
 }
 

@@ -8,5 +8,6 @@ extern const CgCpuKernels cg_cpu_kernels_portable;
 /* x86-64 only. */
 extern const CgCpuKernels cg_cpu_kernels_avx2;
 extern const CgCpuKernels cg_cpu_kernels_avx512;
+extern const CgCpuKernels cg_cpu_kernels_avx512bf16;
 
 #endif

@@ -16,6 +16,9 @@
 #include <immintrin.h>
 #define VW 8
 #else
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 #define VW 4
 #endif
 
@@ -66,18 +69,53 @@ VINLINE V v_max(V limit, V x)
 #endif
 }
 
+/* GCC makes long detours out of conversions between widths, so these are written out. */
 VINLINE V v_from_bf16(VHalf h)
 {
+#if VW == 16
+    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)h), 16);
+#elif VW == 8
+    return (V)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)h), 16);
+#elif defined(__SSE2__)
+    return (V)_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_cvtsi64_si128((long long)h));
+#else
     return (V)(__builtin_convertvector(h, VBits) << 16);
+#endif
 }
 
-/* As cg_bf16_from_f32. */
+/* The upper halves of U. */
+VINLINE VHalf v_upper_halves(VBits u)
+{
+#if VW == 16
+    return (VHalf)_mm512_cvtepi32_epi16(_mm512_srli_epi32((__m512i)u, 16));
+#elif VW == 8
+    __m256i w = _mm256_srai_epi32((__m256i)u, 16); /* with signs: packing saturates nothing */
+    return (VHalf)_mm_packs_epi32(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+#elif defined(__SSE2__)
+    __m128i w = _mm_srai_epi32((__m128i)u, 16);
+    return (VHalf)_mm_cvtsi128_si64(_mm_packs_epi32(w, w));
+#else
+    return __builtin_convertvector(u >> 16, VHalf);
+#endif
+}
+
+/* As cg_bf16_from_f32; with the instruction for it, subnormal numbers become 0. */
 VINLINE VHalf v_to_bf16(V v)
 {
+#if defined(__AVX512BF16__)
+    return (VHalf)_mm512_cvtneps_pbh((__m512)v);
+#else
     VBits u = (VBits)v;
     VBits rounded = u + 0x7fffu + ((u >> 16) & 1u);
+#if VW == 16
+    __mmask16 nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+    rounded =
+        (VBits)_mm512_mask_or_epi32((__m512i)rounded, nan, (__m512i)u, _mm512_set1_epi32(0x400000));
+#else
     rounded = (VBits)v_select(v == v, (V)rounded, (V)(u | 0x400000u));
-    return __builtin_convertvector(rounded >> 16, VHalf);
+#endif
+    return v_upper_halves(rounded);
+#endif
 }
 
 /* Elements I..I+COUNT-1 of P, an array of type T (f32 or bf16), COUNT <= VW; the rest is 0. In
@@ -154,12 +192,15 @@ VINLINE V v_first_or(V v, size_t count, float rest)
 
 VINLINE float v_sum(V v)
 {
-    float f[VW];
-    memcpy(f, &v, sizeof f);
-    for (int half = VW / 2; half; half /= 2)
-        for (int i = 0; i < half; i++)
-            f[i] += f[i + half];
-    return f[0];
+#if VW == 16
+    return _mm512_reduce_add_ps((__m512)v);
+#elif VW == 8
+    __m128 h = _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+    h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+#else
+    return (v[0] + v[2]) + (v[1] + v[3]);
+#endif
 }
 
 /* The largest element; anything when there is a NaN. */
@@ -172,26 +213,25 @@ VINLINE float v_largest(V v)
     return f[0];
 }
 
-/* e^x, within 1 ulp or two. x = n ln 2 + r, |r| <= ln 2 / 2; e^r by a polynomial (minimax of
- * relative error, 3e-9). Overflow gives infinity, underflow goes through the subnormals to 0. */
-VINLINE V v_exp(V x)
+/* 2^t to a relative error of 2e-7. t = n + r, |r| <= 1/2; 2^r by a polynomial (minimax of relative
+ * error, 9e-8). Overflow gives infinity, underflow goes through the subnormals to 0. */
+VINLINE V v_exp2(V t)
 {
-    x = v_max(v_set(-105.0f), v_min(v_set(90.0f), x));
 #if VW == 16
-    V n = (V)_mm512_roundscale_ps((__m512)(x * 1.44269504f), 8);
+    V n = (V)_mm512_roundscale_ps((__m512)t, 8);
 #else
     const V shift = v_set(0x1.8p23f); /* after adding it, the last bit weighs 1 */
-    V shifted = x * 1.44269504f + shift;
+    t = v_max(v_set(-152.0f), v_min(v_set(130.0f), t));
+    V shifted = t + shift;
     V n = shifted - shift;
 #endif
-    V r = x - n * 0x1.62e4p-1f; /* ln 2 in two parts; the first has few bits: n * it is exact */
-    r = r - n * 0x1.7f7d1cp-20f;
-    V p = v_set(1.3814461521e-3f);
-    p = p * r + 8.3687807813e-3f;
-    p = p * r + 4.1668394324e-2f;
-    p = p * r + 1.6666520103e-1f;
-    p = p * r + 4.9999993412e-1f;
-    p = (r * r) * p + r + 1.0f;
+    V r = t - n;
+    V p = v_set(1.3264692502e-3f);
+    p = p * r + 9.6715343747e-3f;
+    p = p * r + 5.5507340253e-2f;
+    p = p * r + 2.4022241751e-1f;
+    p = p * r + 6.9314697734e-1f;
+    p = p * r + 1.0f;
 #if VW == 16
     return (V)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
@@ -203,17 +243,24 @@ VINLINE V v_exp(V x)
 #endif
 }
 
+/* e^x. The product's rounding costs |x| 6e-8 of relative error: little where the result counts,
+ * since softmax and sigmoid use it for x <= 0 or as 1 / (1 + e^x). */
+VINLINE V v_exp(V x)
+{
+    return v_exp2(x * 1.44269504f);
+}
+
+/* x sigmoid(STEEPNESS x). */
 VINLINE V v_sigmoid_times(V x, float steepness)
 {
-    return x / (v_exp(x * -steepness) + 1.0f);
+    return x / (v_exp2(x * (steepness * -1.44269504f)) + 1.0f);
 }
 
 /* x Phi(x). Phi(x) - 1/2 = x P(x^2) / Q(x^2), fitted for |x| <= 5.5 to a relative error of 2e-8;
- * beyond, Phi is 0 or 1 to the last bit. */
+ * beyond, P / Q stays as it is and the limits of Phi make it exact. */
 VINLINE V v_gelu(V x)
 {
-    V c = v_max(v_set(-5.5f), v_min(v_set(5.5f), x));
-    V s = c * c;
+    V s = v_min(v_set(5.5f * 5.5f), x * x);
     V p = v_set(2.2930054092e-8f);
     p = p * s + 6.3006203442e-6f;
     p = p * s + 1.6452699095e-4f;
@@ -226,8 +273,7 @@ VINLINE V v_gelu(V x)
     q = q * s + 2.8413766478e-2f;
     q = q * s + 2.5052573727e-1f;
     q = q * s + 1.0f;
-    V h = v_max(v_set(-0.5f), c * p / q);
-    h = v_select(x < -5.5f, v_set(-0.5f), h); /* else x times the last bit would remain */
+    V h = v_max(v_set(-0.5f), v_min(v_set(0.5f), x * p / q));
     return x * h + x * 0.5f;
 }
 
