@@ -62,8 +62,9 @@ static gboolean started;
 gboolean cg_image_init(GError **error)
 {
     if (!started) {
-        g_log_set_handler("VIPS", G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION,
-                          keep_warning, NULL);
+        const GLogLevelFlags all = G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION;
+        g_log_set_handler("VIPS", all, keep_warning, NULL);
+        g_log_set_handler("Pango", all, keep_warning, NULL); /* missing fonts */
         if (VIPS_INIT("cagen")) {
             g_autofree char *reason = cg_vips_take_error();
             g_set_error(error, CG_ERROR, CG_ERROR_ENGINE, "libvips does not start: %s", reason);
