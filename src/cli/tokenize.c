@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/options.h"
 #include "models/tokenizer.h"
 
 #include <errno.h>
@@ -35,17 +36,9 @@ static gboolean parse_options(int argc, char **argv, Options *options, GError **
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->prompts, NULL, NULL},
         G_OPTION_ENTRY_NULL,
     };
-    g_autoptr(GOptionContext) context = g_option_context_new("PROMPT...");
-    GError *wrong = NULL;
-
-    g_set_prgname("cagen tokenize");
-    g_option_context_set_summary(context, "Prints the ids and pieces that each PROMPT becomes.");
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &wrong)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "tokenize: %s", wrong->message);
-        g_error_free(wrong);
+    if (!cg_cli_parse(&argc, &argv, "tokenize", "PROMPT...",
+                      "Prints the ids and pieces that each PROMPT becomes.", NULL, entries, error))
         return FALSE;
-    }
     if (!options->tokenizer || !options->prompts) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "tokenize: %s is missing; usage: cagen tokenize --tokenizer DIR|FILE PROMPT...",
@@ -56,7 +49,7 @@ static gboolean parse_options(int argc, char **argv, Options *options, GError **
 }
 
 /* One row per token: place in the frame, id, the vocabulary's piece, and the text it stands for.
- * Places beyond the frame are left out. */
+ * Tokens beyond the frame have "-" for a place. */
 static void print_table(const CgTokenizer *tokenizer, const GArray *ids)
 {
     guint room = (guint)cg_tokenizer_length(tokenizer) - 2;
@@ -145,9 +138,6 @@ static gboolean run(int argc, char **argv, GError **error)
 
 int cg_cli_tokenize(int argc, char **argv)
 {
-    g_autoptr(GError) error = NULL;
-    if (run(argc, argv, &error))
-        return 0;
-    cg_log_error("%s", error->message);
-    return cg_error_exit_code(error);
+    GError *error = NULL;
+    return run(argc, argv, &error) ? 0 : cg_cli_fail(error);
 }
