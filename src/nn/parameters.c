@@ -110,8 +110,9 @@ static CgTensor *stack_parts(CgTensor *const *parts, int count, CgShape shape)
     return all;
 }
 
-void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
-                          int in, int out, gboolean bias)
+/* SHAPE is that of one matrix in the file. */
+static void bind_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count, int in,
+                       int out, CgShape shape, gboolean bias)
 {
     g_autoptr(GPtrArray) held = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
     CgTensor *ws[MAX_STACK], *biases[MAX_STACK];
@@ -119,7 +120,7 @@ void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefi
     g_assert(count <= MAX_STACK);
     *layer = (CgLinear){.in = in, .out = count * out};
     for (int i = 0; i < count; i++) {
-        ws[i] = lookup_member(b, prefixes[i], "weight", CG_SHAPE(out, in));
+        ws[i] = lookup_member(b, prefixes[i], "weight", shape);
         biases[i] = bias ? lookup_member(b, prefixes[i], "bias", CG_SHAPE(out)) : NULL;
         complete = complete && ws[i] && (biases[i] || !bias);
         if (ws[i])
@@ -134,6 +135,18 @@ void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefi
     g_autoptr(CgTensor) w = stack_parts(ws, count, CG_SHAPE(count * out, in));
     g_autoptr(CgTensor) vector = bias ? stack_parts(biases, count, CG_SHAPE(count * out)) : NULL;
     layer->w = new_weight(b, &g, w, vector);
+}
+
+void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
+                          int in, int out, gboolean bias)
+{
+    bind_stack(b, layer, prefixes, count, in, out, CG_SHAPE(out, in), bias);
+}
+
+void cg_bind_pointwise(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
+                       gboolean bias)
+{
+    bind_stack(b, layer, &prefix, 1, in, out, CG_SHAPE(out, in, 1, 1), bias);
 }
 
 void cg_bind_conv(CgBinder *b, CgConv *layer, const char *prefix, int c_in, int c_out, int k,

@@ -63,9 +63,12 @@ typedef struct {
     CgTensor *gamma, *beta; /* f32 [c] */
 } CgNorm;
 
-/* PREFIX.weight [out, in] (or [out, in, 1, 1]) and, with BIAS, PREFIX.bias. */
+/* PREFIX.weight [out, in] and, with BIAS, PREFIX.bias. */
 void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
                     gboolean bias);
+/* The same for what is a 1x1 convolution in the file: PREFIX.weight [out, in, 1, 1]. */
+void cg_bind_pointwise(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
+                       gboolean bias);
 /* COUNT (at most 3) matrices [out, in] of one input as one [count * out, in]: queries, keys,
  * values. */
 void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,

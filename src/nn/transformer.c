@@ -10,7 +10,7 @@ void cg_bind_transformer(CgBinder *b, CgTransformer *block, const char *prefix, 
     char q[CG_NAME_MAX], k[CG_NAME_MAX], v[CG_NAME_MAX];
     *block = (CgTransformer){.c = c, .heads = heads, .groups = groups};
     cg_bind_norm(b, &block->norm, cg_name(name, "%s.norm", prefix), c);
-    cg_bind_linear(b, &block->proj_in, cg_name(name, "%s.proj_in", prefix), c, c, TRUE);
+    cg_bind_pointwise(b, &block->proj_in, cg_name(name, "%s.proj_in", prefix), c, c, TRUE);
 
     cg_name(inner, "%s.transformer_blocks.0", prefix);
     cg_bind_norm(b, &block->norm1, cg_name(name, "%s.norm1", inner), c);
@@ -28,7 +28,7 @@ void cg_bind_transformer(CgBinder *b, CgTransformer *block, const char *prefix, 
     cg_bind_norm(b, &block->norm3, cg_name(name, "%s.norm3", inner), c);
     cg_bind_linear(b, &block->ff_in, cg_name(name, "%s.ff.net.0.proj", inner), c, 8 * c, TRUE);
     cg_bind_linear(b, &block->ff_out, cg_name(name, "%s.ff.net.2", inner), 4 * c, c, TRUE);
-    cg_bind_linear(b, &block->proj_out, cg_name(name, "%s.proj_out", prefix), c, c, TRUE);
+    cg_bind_pointwise(b, &block->proj_out, cg_name(name, "%s.proj_out", prefix), c, c, TRUE);
 }
 
 CgTensor *cg_transformer_text(CgContext *cx, const CgTransformer *block, CgTensor *text)
