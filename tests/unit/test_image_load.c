@@ -420,6 +420,29 @@ static void flipped_bytes_in_a_png_are_noticed(void)
     g_object_unref(image);
 }
 
+/* Decoders warn on their own; the user gets one line, and that from the caller. */
+static void nothing_is_printed_about_broken_files(void)
+{
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stderr("");
+        return;
+    }
+    static const char *const formats[] = {".png", ".jpg", ".tif", ".gif"};
+    g_autoptr(CgTestFolder) dir = cg_test_folder_new();
+    VipsImage *image = picture(90, 70, 3, VIPS_INTERPRETATION_sRGB);
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
+        gsize size;
+        g_autofree guint8 *bytes = encode(image, formats[i], &size);
+        memset(bytes + size / 3, 0x5a, size / 9);
+        g_autofree char *path = cg_test_folder_file(dir, "picture", bytes, size);
+        CgImage *got = cg_image_load(path, NULL, NULL);
+        cg_image_free(got); /* an uncompressed TIFF cannot show it */
+    }
+    g_object_unref(image);
+}
+
 /* JPEG has no checksums, so not every flip can show; a run of them does. */
 static void damaged_jpeg_data_is_noticed(void)
 {
@@ -633,6 +656,7 @@ int main(int argc, char **argv)
     TEST(truncated_files_are_errors);
     TEST(truncated_ppm_is_an_error);
     TEST(flipped_bytes_in_a_png_are_noticed);
+    TEST(nothing_is_printed_about_broken_files);
     TEST(damaged_jpeg_data_is_noticed);
     TEST(stray_bytes_between_jpeg_segments_are_forgiven);
     TEST(other_kinds_of_file_are_named);
