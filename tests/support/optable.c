@@ -60,6 +60,7 @@ static const OpCase cases[] = {
     {"attention of one query", OP_ATTENTION, .x = {4, {1, 1, 2, 40}}, .tk = 9},
     {"attention with one key", OP_ATTENTION, .x = {4, {1, 5, 2, 40}}, .tk = 1},
     {"attention of 8", OP_ATTENTION, .x = {4, {1, 17, 2, 8}}, .tk = 19},
+    {"attention of 8, causal", OP_ATTENTION, .x = {4, {2, 19, 2, 8}}, .tk = 19, .causal = TRUE},
     {"attention of strided rows", OP_ATTENTION, .x = {4, {2, 35, 2, 40}}, .tk = 21, .gap = 80},
     {"attention of large logits", OP_ATTENTION, .x = {4, {1, 40, 2, 64}}, .tk = 53, .deviation = 12},
     {"attention 4096", OP_ATTENTION, .large = TRUE, .x = {4, {2, 4096, 8, 40}}, .tk = 4096},

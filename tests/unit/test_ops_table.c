@@ -1,7 +1,8 @@
-/* Every engine on every row of support/optable.c. */
+/* Every engine on every row of support/optable.c: the reference against PyTorch (stored results of
+ * some rows, tests/oracle/make_ops.py), the others against the reference. */
 #include "base/system.h"
-#include "engine/cpu/kernels.h"
 #include "support/optable.h"
+#include "tensor/safetensors.h"
 
 #include <math.h>
 
@@ -74,9 +75,40 @@ static void test_threads_change_nothing(gconstpointer data)
     cg_threads_set(0);
 }
 
+static const OpCase *case_named(const char *name)
+{
+    guint count;
+    const OpCase *cases = optable_cases(&count);
+    for (guint i = 0; i < count; i++)
+        if (strcmp(cases[i].name, name) == 0)
+            return &cases[i];
+    g_error("no row is named %s", name);
+}
+
+static void test_ref_equals_pytorch(void)
+{
+    g_autoptr(GError) error = NULL;
+    const char *folder = g_getenv("CAGEN_FIXTURES");
+    g_autofree char *path =
+        g_build_filename(folder ? folder : "tests/fixtures", "ops.safetensors", NULL);
+    g_autoptr(CgSafetensors) file = cg_safetensors_open(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(cg_safetensors_count(file), >, 20);
+    g_autoptr(CgEngine) ref = cg_engine_ref_new();
+    for (guint i = 0; i < cg_safetensors_count(file); i++) {
+        const CgSafetensor *entry = cg_safetensors_nth(file, i);
+        g_autoptr(CgTensor) want = cg_safetensors_tensor(file, entry);
+        g_autoptr(CgTensor) got = result(case_named(entry->name), ref, CG_F32);
+        double difference = relative_error(got, want);
+        if (!(difference <= 2e-7))
+            g_error("%s: relative error %.2e", entry->name, difference);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ref_equals_pytorch", test_ref_equals_pytorch);
     guint count;
     const OpCase *cases = optable_cases(&count);
     for (guint i = 0; i < count; i++) {

@@ -1,0 +1,136 @@
+"""Writes tests/fixtures/ops.safetensors: what PyTorch says that rows of tests/support/optable.c give.
+
+    python make_ops.py [OUT]
+
+A tensor is named for its row. Inputs follow from the row's name, as in optable.c; everything is
+computed in f64 and stored as f32, images as [n, h, w, c].
+"""
+
+import math
+import pathlib
+import sys
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+import pseudo
+
+HERE = pathlib.Path(__file__).resolve().parent
+SILU, RELU = F.silu, F.relu
+
+
+def given(case, what, shape, mean=0.0, deviation=1.0):
+    """Uniform numbers, rounded to f32 as the engines get them."""
+    u = pseudo.units(f"{case}/{what}", math.prod(shape))
+    values = mean + deviation * math.sqrt(3.0) * u
+    return torch.from_numpy(values).to(torch.float32).to(torch.float64).reshape(shape)
+
+
+def image(case, what, shape, **how):
+    """[n, h, w, c] as PyTorch's [n, c, h, w]."""
+    return given(case, what, shape, **how).permute(0, 3, 1, 2)
+
+
+def weight(case, shape):
+    return given(case, "w", shape, deviation=1 / math.sqrt(math.prod(shape[1:])))
+
+
+def conv(case, x, out, kernel=3, stride=1, pad=(1, 1, 1, 1), bias="bias", act=None):
+    """pad: left, right, top, bottom, as F.pad has it."""
+    y = F.pad(image(case, "x", x), pad)
+    y = F.conv2d(y, weight(case, (out, x[3], kernel, kernel)), given(case, bias, (out,)), stride)
+    y = (act(y) if act else y).permute(0, 2, 3, 1)
+    return y + given(case, "residual", tuple(y.shape)) if "residual" in case else y
+
+
+def linear(case, x, out, act=None):
+    y = F.linear(given(case, "x", x), weight(case, (out, x[-1])), given(case, "bias", (out,)))
+    return act(y) if act else y
+
+
+def attention(case, n, tq, heads, d, tk, causal=False):
+    def split(what, t):
+        return given(case, what, (n, t, heads * d)).reshape(n, t, heads, d).transpose(1, 2)
+
+    y = F.scaled_dot_product_attention(
+        split("q", tq), split("k", tk), split("v", tk), is_causal=causal
+    )
+    return y.transpose(1, 2).reshape(n, tq, heads * d)
+
+
+def group_norm(case, x, groups, eps, act=None, **how):
+    c = x[-1]
+    gamma, beta = norm_parameters(case, c)
+    y = F.group_norm(image(case, "x", x, **how), groups, gamma, beta, eps)
+    return (act(y) if act else y).permute(0, 2, 3, 1)
+
+
+def layer_norm(case, x, eps, **how):
+    gamma, beta = norm_parameters(case, x[-1])
+    return F.layer_norm(given(case, "x", x, **how), x[-1:], gamma, beta, eps)
+
+
+def norm_parameters(case, c):
+    return given(case, "gamma", (c,), mean=1, deviation=0.3), given(
+        case, "beta", (c,), deviation=0.5
+    )
+
+
+def pointwise(case, x, f, **how):
+    return f(given(case, "x", x, **how))
+
+
+def geglu(x):
+    value, gate = x.chunk(2, dim=-1)
+    return value * F.gelu(gate)
+
+
+def upsample(case, x, size):
+    return F.interpolate(image(case, "x", x), size=size, mode="nearest").permute(0, 2, 3, 1)
+
+
+def quick_gelu(x):
+    return x * torch.sigmoid(1.702 * x)
+
+
+ROWS = {
+    "conv 3x3": (conv, (2, 9, 7, 20), 36),
+    "conv 3x3 stride 2": (conv, (2, 11, 8, 32), 48, 3, 2),
+    "conv 3x3 stride 2 padded right and below": (conv, (2, 10, 13, 24), 40, 3, 2, (0, 1, 0, 1)),
+    "conv 1x1": (conv, (2, 5, 9, 48), 33, 1, 1, (0, 0, 0, 0)),
+    "conv of 3 channels": (conv, (1, 13, 10, 3), 16),
+    "conv + residual": (conv, (2, 9, 7, 20), 36),
+    "conv with another bias": (conv, (2, 5, 7, 32), 40, 3, 1, (1, 1, 1, 1), "other_bias"),
+    "conv silu": (conv, (2, 5, 7, 32), 40, 3, 1, (1, 1, 1, 1), "bias", SILU),
+    "linear of one row": (linear, (1, 320), 129),
+    "linear gelu": (linear, (21, 48), 64, F.gelu),
+    "linear quick gelu": (linear, (21, 48), 64, quick_gelu),
+    "linear relu": (linear, (21, 48), 64, RELU),
+    "attention of 80": (attention, 2, 33, 2, 80, 47),
+    "attention of 8, causal": (attention, 2, 19, 2, 8, 19, True),
+    "group norm": (group_norm, (2, 9, 7, 40), 4, 1e-5),
+    "group norm relu": (group_norm, (2, 5, 3, 40), 8, 1e-5, RELU),
+    "layer norm of odd columns": (layer_norm, (2, 9, 131), 1e-5),
+    "silu": (pointwise, (2, 55, 37), SILU),
+    "gelu": (pointwise, (2, 55, 37), F.gelu),
+    "quick gelu": (pointwise, (2, 55, 37), quick_gelu),
+    "geglu": (pointwise, (2, 33, 160), geglu),
+    "upsample to odd sizes": (upsample, (2, 5, 7, 19), (9, 13)),
+    "softmax of short rows": (pointwise, (11, 3), lambda x: x.softmax(-1)),
+}
+DEVIATIONS = {"silu": 4, "gelu": 3, "quick gelu": 4, "geglu": 3}
+
+
+def main():
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures/ops.safetensors"
+    tensors = {}
+    for name, (make, *arguments) in ROWS.items():
+        how = {"deviation": DEVIATIONS[name]} if name in DEVIATIONS else {}
+        tensors[name] = make(name, *arguments, **how).to(torch.float32).contiguous()
+    save_file(tensors, out)
+    out.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()
