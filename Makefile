@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: build check bench asan fuzz format install clean help deps
+.PHONY: build demo check bench asan fuzz format install clean help deps
 
 build: deps
 	@cmake --preset release
@@ -13,6 +13,9 @@ build: deps
 
 deps:
 	@scripts/install-deps.sh build
+
+demo: build
+	@scripts/demo.sh build/release
 
 check:
 	@scripts/install-deps.sh check
@@ -49,6 +52,7 @@ clean:
 
 help:
 	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
+	@echo 'make demo      images with the mini model of random weights: the whole way, no download'
 	@echo 'make check     build and run all tests'
 	@echo 'make bench     speed of the kernels'
 	@echo 'make asan      all tests and every fuzz target under address and undefined-behaviour sanitizers'
