@@ -113,7 +113,7 @@ static const OpCase cases[] = {
     {"upsample twice", OP_UPSAMPLE, .x = {4, {2, 5, 7, 19}}, .to_h = 10, .to_w = 14},
     {"upsample to odd sizes", OP_UPSAMPLE, .x = {4, {2, 5, 7, 19}}, .to_h = 9, .to_w = 13},
     {"upsample many", OP_UPSAMPLE, .x = {4, {1, 31, 17, 40}}, .to_h = 62, .to_w = 34},
-    {"upsample 64x64 256", OP_UPSAMPLE, .large = TRUE, .x = {4, {1, 256, 256, 256}}, .to_h = 512, .to_w = 512},
+    {"upsample 256x256 256", OP_UPSAMPLE, .large = TRUE, .x = {4, {1, 256, 256, 256}}, .to_h = 512, .to_w = 512},
     {"concat", OP_CONCAT, .x = {4, {2, 5, 7, 40}}, .out = 24},
     {"concat of odd channels", OP_CONCAT, .x = {4, {2, 51, 23, 13}}, .out = 7},
     {"concat 64x64 640", OP_CONCAT, .large = TRUE, .x = {4, {2, 64, 64, 640}}, .out = 320},

@@ -1,6 +1,6 @@
 /* Our own kernels, every instruction set that this processor has: the rows of support/optable.c
  * that they serve, the accuracy of the functions, and numbers that are none. */
-#include "base/system.h"
+#include "base/rng.h"
 #include "engine/cpu/kernels.h"
 #include "support/optable.h"
 
@@ -233,6 +233,31 @@ static void test_nan_stays(gconstpointer data)
     cg_pool_unref(pool);
 }
 
+/* The first rows, from which the kernel guesses the mean, are constant and far from all others. */
+static void test_group_norm_of_a_black_border(gconstpointer data)
+{
+    enum { C = 24 };
+    static const int64_t rows[] = {8, 40, 500, 5000};
+    KernelEngine engine;
+    engine_init(&engine, data);
+    g_autoptr(CgEngine) ref = cg_engine_ref_new();
+    g_autoptr(CgTensor) ones = cg_tensor_new(CG_F32, CG_SHAPE(C));
+    for (int i = 0; i < C; i++)
+        cg_tensor_f32(ones)[i] = 1;
+    for (guint k = 0; k < G_N_ELEMENTS(rows); k++) {
+        g_autoptr(CgTensor) x = cg_tensor_new(CG_F32, CG_SHAPE(1, rows[k], C));
+        g_autoptr(CgTensor) got = cg_tensor_zeros(CG_F32, x->shape);
+        g_autoptr(CgTensor) want = cg_tensor_zeros(CG_F32, x->shape);
+        cg_rng_uniforms(7, 0, 0, x->data, x->count);
+        for (size_t i = 0; i < x->count; i++)
+            cg_tensor_f32(x)[i] = i < x->count / 16 + C ? 0 : 1000 + cg_tensor_f32(x)[i];
+        engine.base.ops->group_norm(&engine.base, x, 3, 1e-5F, ones, ones, CG_ACT_NONE, got);
+        ref->ops->group_norm(ref, x, 3, 1e-5F, ones, ones, CG_ACT_NONE, want);
+        g_assert_cmpfloat(relative_error(got, want), <=, 2e-6);
+    }
+    cg_pool_unref(engine.pool);
+}
+
 /* All upper halves with the lower halves that decide the rounding. */
 static void test_cast_rounds_to_nearest_even(gconstpointer data)
 {
@@ -269,6 +294,7 @@ int main(int argc, char **argv)
         {"equals_ref", test_table_equals_ref},
         {"activations_are_exact_to_f32", test_activations_are_exact_to_f32},
         {"activations_of_extreme_numbers", test_activations_of_extreme_numbers},
+        {"group_norm_of_a_black_border", test_group_norm_of_a_black_border},
         {"nan_stays", test_nan_stays},
         {"cast_rounds_to_nearest_even", test_cast_rounds_to_nearest_even},
     };
