@@ -11,6 +11,7 @@ static double limit(CgDType dtype)
     return dtype == CG_F32 ? 1e-5 : 1e-2;
 }
 
+/* NULL after g_test_skip: oneDNN has bf16 layers for processors with AVX-512 only. */
 static CgTensor *result(const OpCase *c, CgEngine *engine, CgDType dtype)
 {
     g_autoptr(GError) error = NULL;
@@ -19,6 +20,11 @@ static CgTensor *result(const OpCase *c, CgEngine *engine, CgDType dtype)
     for (int i = 0; i < 2; i++) {
         optable_reset(run);
         gboolean ok = optable_execute(run, &error);
+        if (g_error_matches(error, CG_ERROR, CG_ERROR_ENGINE) && dtype == CG_BF16 &&
+            !cg_cpu_features()->avx512) {
+            g_test_skip(error->message);
+            return NULL;
+        }
         g_assert_no_error(error);
         g_assert_true(ok);
     }
@@ -51,6 +57,8 @@ static void test_cpu_equals_ref(gconstpointer data)
     g_autoptr(CgEngine) cpu = cg_engine_cpu_new();
     g_autoptr(CgTensor) want = result(row->c, ref, row->dtype);
     g_autoptr(CgTensor) got = result(row->c, cpu, row->dtype);
+    if (!got)
+        return;
     double error = relative_error(got, want);
     g_test_message("relative error %.2e", error);
     if (!(error <= limit(row->dtype))) /* also for NaN */
@@ -65,6 +73,8 @@ static void test_threads_change_nothing(gconstpointer data)
         cg_threads_set(threads);
         g_autoptr(CgEngine) cpu = cg_engine_cpu_new();
         g_autoptr(CgTensor) y = result(row->c, cpu, row->dtype);
+        if (!y)
+            break;
         if (!first)
             first = g_steal_pointer(&y);
         else if (memcmp(y->data, first->data, cg_tensor_bytes(y)) != 0 &&
