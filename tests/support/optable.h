@@ -54,8 +54,8 @@ typedef struct {
     int groups;
     float eps, scale;
     int to_h, to_w; /* upsample */
-    /* oneDNN blocks a convolution by the number of threads. That changes the order of its sums only
-     * where the image is tiny and the channels are many; on such a row the last bits may differ. */
+    /* oneDNN splits some small shapes by the number of threads (a tiny image of many channels; one
+     * row without AVX2), which changes the order of the sums: the last bits may differ. */
     gboolean threads_round;
     gboolean one_vector; /* add_channels: v [1, c] for all samples */
 } OpCase;
