@@ -15,7 +15,7 @@ deps:
 	@scripts/install-deps.sh build
 
 demo: build
-	@scripts/demo.sh build/release
+	@scripts/demo.sh
 
 check:
 	@scripts/install-deps.sh check
@@ -52,7 +52,7 @@ clean:
 
 help:
 	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
-	@echo 'make demo      images with the mini model of random weights: the whole way, no download'
+	@echo 'make demo      build, then put defects into four drawn parts with a miniature model'
 	@echo 'make check     build and run all tests'
 	@echo 'make bench     speed of the kernels'
 	@echo 'make asan      all tests and every fuzz target under address and undefined-behaviour sanitizers'

@@ -31,6 +31,7 @@ static void options_clear(Options *o)
     g_free((char *)(guintptr)o->batch.out);
     g_free((char *)(guintptr)o->batch.init_latents);
     g_free((char *)(guintptr)o->batch.save_latents);
+    g_free((char *)(guintptr)o->batch.sheet);
     cg_job_free(o->job);
     g_free(o->jobs);
 }
@@ -120,6 +121,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "longest side of the working picture in pixels (default: the model's own)", "PX"},
         {"vae-tiling", 0, 0, G_OPTION_ARG_NONE, &j->vae_tiling,
          "encode and decode in tiles: less memory, faint seams", NULL},
+        {"sheet", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.sheet,
+         "contact sheet of the first results, to look at: normal, mask, result, difference", "PNG"},
         {"init-latents", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.init_latents,
          "take the initial noise from a safetensors file", "FILE"},
         {"save-latents", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.save_latents,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "image/sheet.h"
 #include "pipeline/probe.h"
 #include "tensor/safetensors.h"
 
@@ -12,6 +13,8 @@
 #define MIN_STEM_DIGITS   3
 #define MAX_SAVED_LATENTS 4096
 #define PROBE_SECONDS     0.3
+#define SHEET_ROWS        12
+#define SHEET_CELL        256 /* pixels */
 
 /* A job with what the run knows of it. */
 typedef struct {
@@ -414,6 +417,38 @@ static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
     return TRUE;
 }
 
+/* One row of the sheet: normal image, mask, result, and what changed. Images go to KEPT. */
+static gboolean sheet_row(const Batch *b, const Item *item, GPtrArray *kept, CgSheetCell cells[4],
+                          GError **error)
+{
+    g_autofree char *image_path = g_build_filename(b->options->out, item->image, NULL);
+    g_autofree char *mask_path = g_build_filename(b->options->out, item->mask, NULL);
+    CgImage *normal = cg_image_load(item->job->normal, NULL, error);
+    CgImage *mask = normal ? cg_image_load(mask_path, NULL, error) : NULL;
+    CgImage *made = mask ? cg_image_load(image_path, NULL, error) : NULL;
+    CgImage *change = made ? cg_image_difference(normal, made, 1) : NULL;
+    CgImage *const row[] = {normal, mask, made, change};
+    const char *const captions[] = {"normal", "mask", item->job->prompt, "difference"};
+    for (int k = 0; k < 4; k++) {
+        if (row[k])
+            g_ptr_array_add(kept, row[k]);
+        cells[k] = (CgSheetCell){row[k], captions[k]};
+    }
+    return change != NULL;
+}
+
+static gboolean write_sheet(const Batch *b, GError **error)
+{
+    CgSheetCell cells[4 * SHEET_ROWS];
+    const int rows = (int)MIN(b->items->len, (guint)SHEET_ROWS);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
+    for (int i = 0; i < rows; i++)
+        if (!sheet_row(b, &g_array_index(b->items, Item, i), kept, cells + 4 * i, error))
+            return FALSE;
+    g_autoptr(CgImage) sheet = cg_contact_sheet(cells, 4 * rows, 4, SHEET_CELL, error);
+    return sheet && cg_image_save_png(sheet, b->options->sheet, error);
+}
+
 gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
                       CgRowFunction row_done, void *data, CgBatchSummary *summary, GError **error)
 {
@@ -429,7 +464,9 @@ gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOption
         if (!cg_cancel_check(error) ||
             !run_item(&b, &g_array_index(b.items, Item, b.current), row_done, data, summary, error))
             return FALSE;
-    return b.saved->len == 0 ||
-           cg_safetensors_save(options->save_latents, (const char *const *)b.saved_names->pdata,
-                               (CgTensor *const *)b.saved->pdata, b.saved->len, error);
+    if (b.saved->len > 0 &&
+        !cg_safetensors_save(options->save_latents, (const char *const *)b.saved_names->pdata,
+                             (CgTensor *const *)b.saved->pdata, b.saved->len, error))
+        return FALSE;
+    return !options->sheet || write_sheet(&b, error);
 }

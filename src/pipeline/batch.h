@@ -17,6 +17,7 @@ typedef struct {
     const char *out;
     const char *init_latents; /* safetensors to read x_T from; NULL: seeded noise */
     const char *save_latents; /* safetensors to write; NULL: none */
+    const char *sheet;        /* contact sheet to write (PNG) of the first results; NULL: none */
 } CgBatchOptions;
 
 typedef struct {
