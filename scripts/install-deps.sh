@@ -44,7 +44,6 @@ build|has_command pkg-config|pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pk
 build|has_package glib-2.0 >= 2.70|GLib 2.70 or newer|libglib2.0-dev|glib2-devel|glib2-devel|glib
 build|has_package vips >= 8.13|libvips 8.13 or newer|libvips-dev|vips-devel|libvips|vips
 build|has_package jansson >= 2.12|jansson 2.12 or newer|libjansson-dev|jansson-devel|jansson|jansson
-build|has_package libpcre2-8 >= 10.36|PCRE2 10.36 or newer|libpcre2-dev|pcre2-devel|pcre2|pcre2
 build|has_package zlib|zlib|zlib1g-dev|zlib-devel|zlib|zlib
 build|has_header dnnl.h|oneDNN 2.6 or 3.x|libdnnl-dev|onednn-devel|onednn|onednn
 check|has_command clang-format|clang-format 14 (only for the layout check)|clang-format|clang-tools-extra|clang|clang-format

@@ -41,7 +41,8 @@ static cagen_status fail(GError *error)
     const cagen_status status =
         error->domain == CG_ERROR ? statuses[error->code] : CAGEN_ERROR_ENGINE;
     g_free(last_error);
-    last_error = g_strdup(error->message);
+    /* Names out of files may hold anything; the message stays one line. */
+    last_error = g_strdelimit(g_strdup(error->message), "\n\r", ' ');
     g_error_free(error);
     return status;
 }
