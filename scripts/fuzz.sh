@@ -8,6 +8,8 @@ build=${1:?usage: $0 BUILD SECONDS}
 seconds=${2:?usage: $0 BUILD SECONDS}
 top=$(cd "$(dirname "$0")/.." && pwd)
 
+export LSAN_OPTIONS=suppressions=$top/tests/lsan.supp:print_suppressions=0
+
 found=''
 failed=()
 for program in "$build"/tests/fuzz_*; do
