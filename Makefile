@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: build demo check bench asan fuzz format install clean help deps
+.PHONY: build demo check check-full bench asan fuzz format install clean help deps
 
 build: deps
 	@cmake --preset release
@@ -22,6 +22,9 @@ check:
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --preset release
+
+check-full: check
+	@CAGEN_TEST_FULL=1 ctest --preset release -R full_size
 
 bench: build
 	@for program in build/release/bench/bench_*; do \
@@ -54,6 +57,7 @@ help:
 	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
 	@echo 'make demo      build, then put defects into four drawn parts with a miniature model'
 	@echo 'make check     build and run all tests'
+	@echo 'make check-full  and networks of Stable Diffusion 1.5 size (5 GB of memory)'
 	@echo 'make bench     speed of the kernels'
 	@echo 'make asan      all tests and every fuzz target under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets alone, FUZZ_SECONDS=60 each'
