@@ -307,13 +307,13 @@ static void make(const Options *o, CgDType dtype, const char *out)
 
     const struct {
         const char *folder, *base;
-    } parts[] = {{"text_encoder", "model"},
-                 {"vae", "diffusion_pytorch_model"},
-                 {"unet", "diffusion_pytorch_model"},
-                 {"../controlnet", "diffusion_pytorch_model"}};
+    } parts[] = {{"model/text_encoder", "model"},
+                 {"model/vae", "diffusion_pytorch_model"},
+                 {"model/unet", "diffusion_pytorch_model"},
+                 {"controlnet", "diffusion_pytorch_model"}};
     for (int i = 0; i < (o->no_controlnet ? 3 : 4); i++) {
         static const char *const components[] = {"clip", "vae", "unet", "controlnet"};
-        g_autofree char *folder = g_build_filename(model, parts[i].folder, NULL);
+        g_autofree char *folder = g_build_filename(out, parts[i].folder, NULL);
         json_t *config;
         structure_init(&s, i == 1 && o->tiny_vae ? "tiny" : components[i], &b);
         if (i == 0) {
@@ -372,5 +372,10 @@ int main(int argc, char **argv)
     else if (g_strcmp0(o.dtype, "bf16") == 0)
         dtype = CG_BF16;
     make(&o, dtype, o.rest[0]);
+    g_free(o.config);
+    g_free(o.dtype);
+    g_free(o.tokenizer);
+    g_free(o.poison);
+    g_strfreev(o.rest);
     return 0;
 }
