@@ -62,6 +62,8 @@ typedef struct {
     const char *tokenizer;  /* likewise; needed when model is a single file */
     const char *dtype;      /* "f32", "bf16", "auto"; NULL: auto */
     int threads;            /* 0: one per core. Of the process, not of the model */
+    const char *config;     /* model folder whose configuration and tokenizer a single file has;
+                               NULL: Stable Diffusion 1.5's configuration */
 } cagen_model_options;
 
 /* Loads and checks everything. Free with cagen_model_close. */

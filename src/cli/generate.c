@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MAX_PROMPT_FILE ((size_t)16 << 20)
+#define COUNT_UNSET     G_MININT
 
 typedef struct {
     CgCliCompute compute;
@@ -28,6 +29,7 @@ static void options_clear(Options *o)
     g_free((char *)(guintptr)o->paths.controlnet);
     g_free((char *)(guintptr)o->paths.vae);
     g_free((char *)(guintptr)o->paths.tokenizer);
+    g_free((char *)(guintptr)o->paths.config);
     g_free((char *)(guintptr)o->batch.out);
     g_free((char *)(guintptr)o->batch.init_latents);
     g_free((char *)(guintptr)o->batch.save_latents);
@@ -59,6 +61,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "autoencoder instead of the model's own (TAESD is fast)", "DIR|FILE"},
         {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.tokenizer,
          "tokenizer instead of the model's own", "DIR|FILE"},
+        {"config", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.config,
+         "model folder whose configuration and tokenizer a single-file model has (default: Stable "
+         "Diffusion 1.5's)",
+         "DIR"},
         {"normal", 'n', 0, G_OPTION_ARG_FILENAME, &j->normal, "normal image, or folder of them",
          "IMG|DIR"},
         {"mask", 0, 0, G_OPTION_ARG_FILENAME, &j->mask,
@@ -150,11 +156,11 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error, "--model is missing");
     if (!o->batch.out)
         return usage(error, "--out is missing");
-    if (o->jobs && (j->normal || j->mask || j->prompt || o->count))
+    if (o->jobs && (j->normal || j->mask || j->prompt || o->count != COUNT_UNSET))
         return usage(error, "--jobs brings its own images, masks, prompts and count");
     if (!o->jobs && !(j->normal && j->mask && j->prompt))
         return usage(error, "--normal, --mask and --prompt are needed (or --jobs)");
-    if (o->count < 0 || o->count > 1000000)
+    if (o->count != COUNT_UNSET && (o->count < 1 || o->count > 1000000))
         return usage(error, "--count must be 1 to 1000000");
     return TRUE;
 }
@@ -200,10 +206,17 @@ static GPtrArray *list_prompts(const char *text, GError **error)
         g_ptr_array_add(prompts, g_strdup(text));
         return g_steal_pointer(&prompts);
     }
-    g_autofree char *content = cg_file_read(text + 1, MAX_PROMPT_FILE, NULL, error);
+    size_t size;
+    g_autofree char *content = cg_file_read(text + 1, MAX_PROMPT_FILE, &size, error);
     if (!content)
         return NULL;
-    g_auto(GStrv) lines = g_strsplit(content, "\n", -1);
+    const char *begin = g_str_has_prefix(content, "\xef\xbb\xbf") ? content + 3 : content;
+    if (strlen(content) < size || !g_utf8_validate(begin, -1, NULL)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: not text in UTF-8, one prompt a line",
+                    text + 1);
+        return NULL;
+    }
+    g_auto(GStrv) lines = g_strsplit(begin, "\n", -1);
     for (char **line = lines; *line; line++)
         if (*g_strstrip(*line))
             g_ptr_array_add(prompts, g_strdup(*line));
@@ -231,8 +244,8 @@ static GPtrArray *expand_jobs(const Options *o, GError **error)
     if (!prompts)
         return NULL;
     const guint longest = MAX(MAX(normals->len, masks->len), prompts->len);
-    const guint count = o->count ? (guint)o->count : longest;
-    GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
+    const guint count = o->count != COUNT_UNSET ? (guint)o->count : longest;
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
     for (guint i = 0; i < count; i++) {
         CgJob *job = cg_job_copy(o->job);
         replace(&job->normal, g_ptr_array_index(normals, i % normals->len));
@@ -240,8 +253,10 @@ static GPtrArray *expand_jobs(const Options *o, GError **error)
         replace(&job->prompt, g_ptr_array_index(prompts, i % prompts->len));
         job->sample = i;
         g_ptr_array_add(jobs, job);
+        if (!cg_job_check(job, error))
+            return NULL;
     }
-    return jobs;
+    return g_steal_pointer(&jobs);
 }
 
 /* One line per image on standard output. */
@@ -271,10 +286,11 @@ static gboolean run(Options *o, GError **error)
 {
     CgBatchSummary summary;
     CgDType dtype;
-    g_autoptr(GPtrArray) jobs = expand_jobs(o, error);
     g_autoptr(CgEngine) engine = NULL;
-    if (!jobs || !cg_cli_compute_start(&o->compute, &engine, &dtype, error) ||
-        !cg_image_init(error))
+    if (!cg_cli_compute_start(&o->compute, &engine, &dtype, error) || !check_options(o, error))
+        return FALSE;
+    g_autoptr(GPtrArray) jobs = expand_jobs(o, error);
+    if (!jobs || !cg_image_init(error))
         return FALSE;
     g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
     if (!model)
@@ -295,9 +311,9 @@ static gboolean run(Options *o, GError **error)
 
 int cg_cli_generate(int argc, char **argv)
 {
-    g_auto(Options) o = {.job = cg_job_new()};
+    g_auto(Options) o = {.job = cg_job_new(), .count = COUNT_UNSET};
     GError *error = NULL;
-    if (!parse_options(argc, argv, &o, &error) || !check_options(&o, &error) || !run(&o, &error))
+    if (!parse_options(argc, argv, &o, &error) || !run(&o, &error))
         return cg_cli_fail(error);
     return 0;
 }

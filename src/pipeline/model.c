@@ -11,7 +11,12 @@ static void add_to_fingerprint(void *data, const char *name, const CgSafetensor 
 {
     GChecksum *sum = data;
     char shape[CG_SHAPE_TEXT];
-    cg_shape_text(&entry->shape, shape);
+    CgShape essential = entry->shape;
+    /* A matrix is a 1x1 convolution in some files. */
+    while (essential.rank > 1 && essential.rank <= CG_MAX_RANK &&
+           essential.d[essential.rank - 1] == 1)
+        essential.rank--;
+    cg_shape_text(&essential, shape);
     g_checksum_update(sum, (const guchar *)name, (gssize)strlen(name) + 1);
     g_checksum_update(sum, (const guchar *)shape, (gssize)strlen(shape));
     g_checksum_update(sum, (const guchar *)entry->dtype_name, (gssize)strlen(entry->dtype_name));
@@ -83,11 +88,19 @@ static char *part_path(const char *model, const char *part)
     return is_folder(model) ? g_build_filename(model, part, NULL) : g_strdup(model);
 }
 
-static gboolean load_unet(CgModel *m, const char *model, GError **error)
+/* Where the configuration of PART is: in the model's folder, in that which describes a single file,
+ * or nowhere (the file itself: the defaults hold). */
+static char *config_path(const CgModelPaths *paths, const char *part)
+{
+    return part_path(paths->config ? paths->config : paths->model, part);
+}
+
+static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
 {
     CgUnetConfig config;
-    g_autofree char *path = part_path(model, "unet");
-    if (!cg_model_read_unet_config(path, FALSE, &config, error))
+    g_autofree char *path = part_path(paths->model, "unet");
+    g_autofree char *described = config_path(paths, "unet");
+    if (!cg_model_read_unet_config(described, FALSE, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_UNET, error);
     if (!weights)
@@ -98,37 +111,57 @@ static gboolean load_unet(CgModel *m, const char *model, GError **error)
     return m->unet != NULL;
 }
 
-static gboolean load_vae(CgModel *m, const char *path, GError **error)
+static gboolean load_vae(CgModel *m, const CgModelPaths *paths, GError **error)
 {
     CgVaeConfig config;
-    if (!cg_model_read_vae_config(path, &config, error))
+    g_autofree char *path = paths->vae ? g_strdup(paths->vae) : part_path(paths->model, "vae");
+    g_autofree char *described = paths->vae ? g_strdup(paths->vae) : config_path(paths, "vae");
+    if (!cg_model_read_vae_config(described, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_VAE, error);
     if (!weights)
         return FALSE;
+    m->vae_path = g_strdup(path);
+    m->vae_fingerprint = cg_weights_fingerprint(weights);
     m->vae = cg_vae_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
                         cg_checkpoint_path(weights), error);
     return m->vae != NULL;
 }
 
-static gboolean load_text(CgModel *m, const char *model, GError **error)
+static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
 {
     CgClipTextConfig config;
-    g_autofree char *path = part_path(model, "text_encoder");
-    if (!cg_model_read_text_config(path, &config, error))
+    g_autofree char *path = part_path(paths->model, "text_encoder");
+    g_autofree char *described = config_path(paths, "text_encoder");
+    if (!cg_model_read_text_config(described, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_TEXT, error);
     if (!weights)
         return FALSE;
+    m->text_fingerprint = cg_weights_fingerprint(weights);
     m->text = cg_clip_text_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
                                cg_checkpoint_path(weights), error);
     return m->text != NULL;
 }
 
+/* A ControlNet is a copy of its U-Net's encoder: a file without a configuration has the U-Net's. */
+static void derive_controlnet_config(const CgModel *m, CgUnetConfig *config)
+{
+    CgUnetConfig control;
+    cg_unet_config_default(&control, TRUE);
+    *config = m->unet->config;
+    config->control_channels = control.control_channels;
+    config->control_is_bgr = control.control_is_bgr;
+    config->embedding_count = control.embedding_count;
+    memcpy(config->embedding, control.embedding, sizeof control.embedding);
+}
+
 static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
 {
     CgUnetConfig config;
-    if (!cg_model_read_unet_config(path, TRUE, &config, error))
+    if (!is_folder(path))
+        derive_controlnet_config(m, &config);
+    else if (!cg_model_read_unet_config(path, TRUE, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_CONTROLNET, error);
     if (!weights)
@@ -142,26 +175,24 @@ static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
 
 static gboolean load_tokenizer(CgModel *m, const CgModelPaths *paths, GError **error)
 {
-    g_autofree char *own = NULL;
-    if (!paths->tokenizer && !is_folder(paths->model)) {
+    g_autofree char *own = config_path(paths, "tokenizer");
+    if (!paths->tokenizer && !paths->config && !is_folder(paths->model)) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "%s: a single file holds no tokenizer; give --tokenizer (a folder with "
-                    "vocab.json and merges.txt)",
+                    "vocab.json and merges.txt) or --config",
                     paths->model);
         return FALSE;
     }
-    if (!paths->tokenizer)
-        own = g_build_filename(paths->model, "tokenizer", NULL);
     m->tokenizer = cg_tokenizer_open(paths->tokenizer ? paths->tokenizer : own, error);
     return m->tokenizer != NULL;
 }
 
-static gboolean load_schedule(CgModel *m, const char *model, GError **error)
+static gboolean load_schedule(CgModel *m, const CgModelPaths *paths, GError **error)
 {
-    g_autofree char *path = g_build_filename(model, "scheduler", "scheduler_config.json", NULL);
-    m->schedule = is_folder(model) && g_file_test(path, G_FILE_TEST_EXISTS)
-                      ? cg_noise_schedule_load(path, error)
-                      : cg_noise_schedule_default();
+    g_autofree char *folder = config_path(paths, "scheduler");
+    g_autofree char *path = g_build_filename(folder, "scheduler_config.json", NULL);
+    m->schedule = g_file_test(path, G_FILE_TEST_EXISTS) ? cg_noise_schedule_load(path, error)
+                                                        : cg_noise_schedule_default();
     return m->schedule != NULL;
 }
 
@@ -211,23 +242,56 @@ static gboolean check_fit(const CgModel *m, GError **error)
     return !m->controlnet || check_controlnet(m, error);
 }
 
-CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error)
+/* FOLDER has the parts of a model, as far as PATHS need them from there. */
+static gboolean check_layout(const char *folder, const CgModelPaths *paths, GError **error)
 {
-    g_autoptr(CgModel) m = g_new0(CgModel, 1);
-    g_autofree char *vae = paths->vae ? g_strdup(paths->vae) : part_path(paths->model, "vae");
-    m->engine = engine;
-    m->dtype = dtype;
-    m->path = g_strdup(paths->model);
+    const char *const parts[] = {"unet", "text_encoder", paths->vae ? NULL : "vae",
+                                 paths->tokenizer ? NULL : "tokenizer"};
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *path = parts[i] ? g_build_filename(folder, parts[i], NULL) : NULL;
+        if (!path || is_folder(path))
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: no folder %s in it; a model in diffusers' layout has unet, vae, "
+                    "text_encoder and tokenizer",
+                    folder, parts[i]);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean check_paths(const CgModelPaths *paths, GError **error)
+{
     if (!g_file_test(paths->model, G_FILE_TEST_EXISTS)) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
                     "%s: no such model; a folder in diffusers' layout or a .safetensors file is "
                     "needed",
                     paths->model);
-        return NULL;
+        return FALSE;
     }
-    if (!load_tokenizer(m, paths, error) || !load_schedule(m, paths->model, error) ||
-        !load_text(m, paths->model, error) || !load_vae(m, vae, error) ||
-        !load_unet(m, paths->model, error) ||
+    if (is_folder(paths->model)) {
+        if (!paths->config)
+            return check_layout(paths->model, paths, error);
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: a folder has its own configuration; --config is for single files",
+                    paths->model);
+        return FALSE;
+    }
+    if (!paths->config || is_folder(paths->config))
+        return !paths->config || check_layout(paths->config, paths, error);
+    g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no such folder", paths->config);
+    return FALSE;
+}
+
+CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error)
+{
+    g_autoptr(CgModel) m = g_new0(CgModel, 1);
+    m->engine = engine;
+    m->dtype = dtype;
+    m->path = g_strdup(paths->model);
+    if (!check_paths(paths, error) || !load_tokenizer(m, paths, error) ||
+        !load_schedule(m, paths, error) || !load_text(m, paths, error) ||
+        !load_vae(m, paths, error) || !load_unet(m, paths, error) ||
         (paths->controlnet && !load_controlnet(m, paths->controlnet, error)) ||
         !check_fit(m, error))
         return NULL;
@@ -246,8 +310,11 @@ void cg_model_free(CgModel *m)
     cg_noise_schedule_free(m->schedule);
     g_free(m->path);
     g_free(m->controlnet_path);
+    g_free(m->vae_path);
     g_free(m->fingerprint);
     g_free(m->controlnet_fingerprint);
+    g_free(m->vae_fingerprint);
+    g_free(m->text_fingerprint);
     g_free(m);
 }
 
@@ -264,16 +331,17 @@ int cg_model_size(const CgModel *m)
 
 char *cg_model_explain_not_finite(const CgModel *m)
 {
+    g_autofree char *text = part_path(m->path, "text_encoder");
+    g_autofree char *unet = part_path(m->path, "unet");
     const struct {
-        const char *part;
+        const char *path;
         CgComponent component;
-    } parts[] = {{"text_encoder", CG_COMPONENT_TEXT},
-                 {"vae", CG_COMPONENT_VAE},
-                 {"unet", CG_COMPONENT_UNET},
-                 {NULL, CG_COMPONENT_CONTROLNET}};
+    } parts[] = {{text, CG_COMPONENT_TEXT},
+                 {m->vae_path, CG_COMPONENT_VAE},
+                 {unet, CG_COMPONENT_UNET},
+                 {m->controlnet_path, CG_COMPONENT_CONTROLNET}};
     for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_autofree char *path =
-            parts[i].part ? part_path(m->path, parts[i].part) : g_strdup(m->controlnet_path);
+        const char *path = parts[i].path;
         g_autoptr(CgCheckpoint) c =
             path ? cg_model_open_part(path, parts[i].component, NULL) : NULL;
         g_autofree char *name = c ? cg_checkpoint_find_not_finite(c) : NULL;

@@ -19,6 +19,8 @@ typedef struct {
     const char *controlnet; /* NULL: none */
     const char *vae;        /* folder or file instead of the model's own; NULL: its own */
     const char *tokenizer;  /* folder or file instead of the model's own; NULL: its own */
+    const char *config;     /* folder in diffusers' layout whose config.json files, schedule and
+                               tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
 } CgModelPaths;
 
 typedef struct {
@@ -30,8 +32,9 @@ typedef struct {
     CgUnet *unet;
     CgControlnet *controlnet; /* NULL: none */
     CgNoiseSchedule *schedule;
-    char *path, *controlnet_path;
-    char *fingerprint, *controlnet_fingerprint; /* see cg_weights_fingerprint */
+    char *path, *controlnet_path, *vae_path;
+    /* see cg_weights_fingerprint; the first is the U-Net's */
+    char *fingerprint, *controlnet_fingerprint, *vae_fingerprint, *text_fingerprint;
 } CgModel;
 
 /* Loads everything; weights stay in their mapped files until first used. Errors name the file. */
@@ -57,7 +60,7 @@ CgCheckpoint *cg_model_open_part(const char *path, CgComponent component, GError
 
 /* A short name for exactly these weights, 16 hex digits: SHA-256 over the names, shapes and types
  * of all tensors and 64 bytes of each one's data. Cheap for gigabytes, and different for any two
- * trainings. */
+ * trainings. The same for a folder and a single file. */
 char *cg_weights_fingerprint(CgCheckpoint *checkpoint);
 
 #endif

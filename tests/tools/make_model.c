@@ -1,9 +1,11 @@
 /* make_model: writes a model of the real layout with random weights.
  *
- *     make_model --config sd15|mini [--shards] [--tiny-vae] [--dtype f32|f16|bf16]
+ *     make_model --config sd15|mini [--shards] [--tiny-vae] [--dtype f32|f16|bf16] [--single-file]
  *                [--tokenizer DIR|bpe_simple_vocab_16e6.txt.gz] [--poison TENSOR] OUT
  *
- * OUT/model is a folder in diffusers' layout, OUT/controlnet a ControlNet. sd15 has the sizes of
+ * OUT/model is a folder in diffusers' layout, OUT/controlnet a ControlNet; with --single-file also
+ * OUT/model.safetensors and OUT/controlnet.safetensors in the naming of the original code, with
+ * the buffers that such files carry. sd15 has the sizes of
  * Stable Diffusion 1.5 (about 5.7 GB in f32), mini the same structure in small. Weights are
  * computed from their names (support/pseudo.h), so that any two machines have the same ones.
  */
@@ -13,6 +15,7 @@
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
+#include "support/ldm_names.h"
 #include "support/pseudo.h"
 #include "tensor/safetensors.h"
 
@@ -25,7 +28,7 @@
 
 typedef struct {
     char *config, *dtype, *tokenizer, *poison;
-    gboolean tiny_vae, shards, no_controlnet;
+    gboolean tiny_vae, shards, no_controlnet, single_file;
     char **rest;
 } Options;
 
@@ -71,12 +74,43 @@ static void structure_clear(Structure *s, CgBinder *b)
     g_array_unref(s->shapes);
 }
 
+/* A tensor of a single file. */
+typedef struct {
+    char *name, *pseudo; /* in the file; of its weights (NULL: a buffer of zeros) */
+    CgShape shape;
+    CgDType dtype;
+} Entry;
+
+static void entry_clear(void *data)
+{
+    Entry *entry = data;
+    g_free(entry->name);
+    g_free(entry->pseudo);
+}
+
+static GArray *entries_new(void)
+{
+    GArray *entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+    g_array_set_clear_func(entries, entry_clear);
+    return entries;
+}
+
 static int find_name(const Structure *s, const char *name)
 {
     for (guint i = 0; i < s->names->len; i++)
         if (g_str_equal(g_ptr_array_index(s->names, i), name))
             return (int)i;
     g_assert_not_reached();
+}
+
+static CgTensor *make_tensor(const char *pseudo, const CgShape *shape, CgDType dtype,
+                             const char *poison)
+{
+    g_autoptr(CgTensor) t = cg_tensor_new(CG_F32, *shape);
+    cg_pseudo_parameter(pseudo, shape, cg_tensor_f32(t));
+    if (g_strcmp0(poison, pseudo) == 0)
+        cg_tensor_f32(t)[t->count / 2] = __builtin_nanf("");
+    return cg_tensor_copy(t, dtype);
 }
 
 /* Tensors FIRST..FIRST+COUNT-1 into PATH. */
@@ -95,16 +129,87 @@ static void write_file(const Structure *s, guint first, guint count, CgDType dty
         const char *name = cg_safetensors_writer_nth(w, i);
         const CgShape *shape = &g_array_index(s->shapes, CgShape, find_name(s, name));
         g_autofree char *full = g_strconcat(s->component, "/", name, NULL);
-        g_autoptr(CgTensor) t = cg_tensor_new(CG_F32, *shape);
-        cg_pseudo_parameter(full, shape, cg_tensor_f32(t));
-        if (g_strcmp0(poison, full) == 0)
-            cg_tensor_f32(t)[t->count / 2] = __builtin_nanf("");
-        g_autoptr(CgTensor) stored = cg_tensor_copy(t, dtype);
+        g_autoptr(CgTensor) stored = make_tensor(full, shape, dtype, poison);
         cg_safetensors_writer_put(w, stored->data, cg_tensor_bytes(stored), &error);
         check(error);
     }
     cg_safetensors_writer_commit(w, &error);
     check(error);
+}
+
+/* The component's tensors under the names of the original code. */
+static void add_entries(GArray *entries, const Structure *s, CgComponent component, CgDType dtype)
+{
+    for (guint i = 0; i < s->names->len; i++) {
+        const char *name = g_ptr_array_index(s->names, i);
+        g_autofree char *inner = cg_ldm_name(component, name);
+        Entry entry = {.name = g_strconcat(cg_ldm_prefix(component), inner, NULL),
+                       .pseudo = g_strconcat(s->component, "/", name, NULL),
+                       .shape = g_array_index(s->shapes, CgShape, i),
+                       .dtype = dtype};
+        if (cg_ldm_is_convolution(component, name)) {
+            entry.shape.d[2] = entry.shape.d[3] = 1;
+            entry.shape.rank = 4;
+        }
+        g_array_append_val(entries, entry);
+    }
+}
+
+/* What whole checkpoints hold beside the weights. */
+static void add_buffers(GArray *entries)
+{
+    const struct {
+        const char *name;
+        CgShape shape;
+        CgDType dtype;
+    } buffers[] = {
+        {"betas", CG_SHAPE(1000), CG_F32},
+        {"alphas_cumprod", CG_SHAPE(1000), CG_F32},
+        {"posterior_mean_coef1", CG_SHAPE(1000), CG_F32},
+        {"model_ema.diffusion_modelout2bias", CG_SHAPE(4), CG_F32},
+        {"model_ema.num_updates", CG_SHAPE(1), CG_I32},
+        {"cond_stage_model.transformer.text_model.embeddings.position_ids", CG_SHAPE(1, 77),
+         CG_I64},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(buffers); i++) {
+        const Entry entry = {.name = g_strdup(buffers[i].name),
+                             .shape = buffers[i].shape,
+                             .dtype = buffers[i].dtype};
+        g_array_append_val(entries, entry);
+    }
+}
+
+static const Entry *find_entry(const GArray *entries, const char *name)
+{
+    for (guint i = 0; i < entries->len; i++)
+        if (g_str_equal(g_array_index(entries, Entry, i).name, name))
+            return &g_array_index(entries, Entry, i);
+    g_assert_not_reached();
+}
+
+static void write_single_file(const GArray *entries, const char *poison, const char *path)
+{
+    GError *error = NULL;
+    CgSafetensorsWriter *w = cg_safetensors_writer_new();
+    for (guint i = 0; i < entries->len; i++) {
+        const Entry *entry = &g_array_index(entries, Entry, i);
+        cg_safetensors_writer_declare(w, entry->name, entry->dtype, entry->shape);
+    }
+    cg_safetensors_writer_begin(w, path, &error);
+    check(error);
+    for (guint i = 0; i < cg_safetensors_writer_count(w); i++) {
+        const Entry *entry = find_entry(entries, cg_safetensors_writer_nth(w, i));
+        g_autoptr(CgTensor) t =
+            entry->pseudo ? make_tensor(entry->pseudo, &entry->shape, entry->dtype, poison)
+                          : cg_tensor_new(entry->dtype, entry->shape);
+        if (!entry->pseudo)
+            memset(t->data, 0, cg_tensor_bytes(t));
+        cg_safetensors_writer_put(w, t->data, cg_tensor_bytes(t), &error);
+        check(error);
+    }
+    cg_safetensors_writer_commit(w, &error);
+    check(error);
+    printf("%s: %u tensors\n", path, entries->len);
 }
 
 static void write_json(json_t *object, const char *folder, const char *name)
@@ -298,6 +403,9 @@ static void make(const Options *o, CgDType dtype, const char *out)
     CgBinder b;
     Structure s;
     g_autofree char *model = g_build_filename(out, "model", NULL);
+    g_autofree char *single = g_strconcat(model, ".safetensors", NULL);
+    g_autofree char *single_control = g_build_filename(out, "controlnet.safetensors", NULL);
+    g_autoptr(GArray) entries = entries_new(), control_entries = entries_new();
     cg_unet_config_default(&unet->config, FALSE);
     cg_unet_config_default(&control->config, TRUE);
     cg_vae_config_default(&vae, o->tiny_vae ? CG_VAE_TINY : CG_VAE_KL);
@@ -313,6 +421,8 @@ static void make(const Options *o, CgDType dtype, const char *out)
                  {"controlnet", "diffusion_pytorch_model"}};
     for (int i = 0; i < (o->no_controlnet ? 3 : 4); i++) {
         static const char *const components[] = {"clip", "vae", "unet", "controlnet"};
+        static const CgComponent kinds[] = {CG_COMPONENT_TEXT, CG_COMPONENT_VAE, CG_COMPONENT_UNET,
+                                            CG_COMPONENT_CONTROLNET};
         g_autofree char *folder = g_build_filename(out, parts[i].folder, NULL);
         json_t *config;
         structure_init(&s, i == 1 && o->tiny_vae ? "tiny" : components[i], &b);
@@ -330,7 +440,15 @@ static void make(const Options *o, CgDType dtype, const char *out)
             config = cg_unet_config_to_json(&control->config, TRUE);
         }
         write_part(&s, o, dtype, folder, parts[i].base, config);
+        if (o->single_file)
+            add_entries(i == 3 ? control_entries : entries, &s, kinds[i], dtype);
         structure_clear(&s, &b);
+    }
+    if (o->single_file) {
+        add_buffers(entries);
+        write_single_file(entries, o->poison, single);
+        if (!o->no_controlnet)
+            write_single_file(control_entries, o->poison, single_control);
     }
     g_autofree char *tokenizer = g_build_filename(model, "tokenizer", NULL);
     g_autofree char *scheduler = g_build_filename(model, "scheduler", NULL);
@@ -353,6 +471,8 @@ int main(int argc, char **argv)
         {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o.tokenizer, "to copy or convert", "PATH"},
         {"tiny-vae", 0, 0, G_OPTION_ARG_NONE, &o.tiny_vae, "an AutoencoderTiny", NULL},
         {"shards", 0, 0, G_OPTION_ARG_NONE, &o.shards, "each part in two files", NULL},
+        {"single-file", 0, 0, G_OPTION_ARG_NONE, &o.single_file,
+         "also as single files of the original naming", NULL},
         {"no-controlnet", 0, 0, G_OPTION_ARG_NONE, &o.no_controlnet, "only the model", NULL},
         {"poison", 0, 0, G_OPTION_ARG_STRING, &o.poison, "put a NaN there", "unet/TENSOR"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.rest, NULL, "OUT"},
@@ -362,6 +482,10 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error))
         die(error);
+    if (o.single_file && o.tiny_vae) {
+        fprintf(stderr, "make_model: a single file holds no tiny autoencoder\n");
+        return 2;
+    }
     if (!o.rest || !o.rest[0] || !o.config) {
         fprintf(stderr, "make_model: --config and OUT are needed\n");
         return 2;
