@@ -14,6 +14,10 @@
 
 #define CHUNK (1u << 20)
 
+/* Names of files under construction: these around eight hexadecimal digits. */
+#define TEMPORARY_BEGIN ".cagen-"
+#define TEMPORARY_END   ".tmp"
+
 static void set_errno_error(GError **error, const char *path, const char *action, int code)
 {
     g_set_error(error, CG_ERROR, code == ENOENT || code == ENOTDIR ? CG_ERROR_MISSING : CG_ERROR_IO,
@@ -177,7 +181,8 @@ CgAtomicFile *cg_atomic_file_open(const char *path, GError **error)
     for (int attempt = 0; attempt < 100; attempt++) {
         /* Short, so that it fits wherever the final name fits; with open instead of mkstemp the
          * user's umask decides on the permissions. */
-        g_autofree char *temporary = g_strdup_printf("%s/.cagen-%08x.tmp", folder, g_random_int());
+        g_autofree char *temporary =
+            g_strdup_printf("%s/" TEMPORARY_BEGIN "%08x" TEMPORARY_END, folder, g_random_int());
         int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                       exists ? st.st_mode & 0777 : 0666);
         if (fd < 0 && errno == EEXIST)
@@ -284,6 +289,19 @@ gboolean cg_atomic_file_commit(CgAtomicFile *file, GError **error)
     sync_folder(file->path);
     atomic_file_free(file);
     return TRUE;
+}
+
+void cg_atomic_file_clean(const char *folder)
+{
+    const size_t length = strlen(TEMPORARY_BEGIN "01234567" TEMPORARY_END);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        if (strlen(name) != length || !g_str_has_prefix(name, TEMPORARY_BEGIN) ||
+            !g_str_has_suffix(name, TEMPORARY_END))
+            continue;
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        unlink(path);
+    }
 }
 
 gboolean cg_file_write(const char *path, const void *data, size_t size, GError **error)

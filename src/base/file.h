@@ -44,6 +44,10 @@ gboolean cg_atomic_file_commit(CgAtomicFile *file, GError **error);
 void cg_atomic_file_abort(CgAtomicFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgAtomicFile, cg_atomic_file_abort)
 
+/* Removes from FOLDER the unfinished files of a process that was killed. Only where nobody else can
+ * be writing. */
+void cg_atomic_file_clean(const char *folder);
+
 /* Open, write, commit in one. */
 gboolean cg_file_write(const char *path, const void *data, size_t size, GError **error);
 

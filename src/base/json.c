@@ -21,8 +21,11 @@ json_t *cg_json_parse(const char *text, size_t size, const char *where, GError *
     }
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &at);
     if (!root) {
-        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: not valid JSON: line %d, column %d: %s",
-                    where, at.line, at.column, at.text);
+        /* WHERE tells the line already when the text is one of many. */
+        g_autofree char *line =
+            memchr(text, '\n', size) ? g_strdup_printf("line %d, ", at.line) : g_strdup("");
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: not valid JSON: %scolumn %d: %s", where,
+                    line, at.column, at.text);
         return NULL;
     }
     if (!json_is_object(root)) {

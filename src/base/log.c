@@ -243,6 +243,13 @@ void cg_progress_update(CgProgress *p, guint64 done, const char *detail)
     g_mutex_unlock(&lock);
 }
 
+void cg_progress_skip(CgProgress *p, guint64 count)
+{
+    g_mutex_lock(&lock);
+    p->total -= MIN(count, p->total);
+    g_mutex_unlock(&lock);
+}
+
 void cg_progress_free(CgProgress *p)
 {
     if (!p)

@@ -28,6 +28,9 @@ typedef struct CgProgress CgProgress;
 CgProgress *cg_progress_new(const char *what, guint64 total);
 /* DONE of the total are finished. DETAIL (nullable) is appended: "image 3 of 20". */
 void cg_progress_update(CgProgress *progress, guint64 done, const char *detail);
+/* COUNT more steps need not be done: a batch that continues finds them finished. They leave the
+ * total, so that the time left is estimated from work alone. */
+void cg_progress_skip(CgProgress *progress, guint64 count);
 /* Ends the line and frees. NULL is fine. */
 void cg_progress_free(CgProgress *progress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgProgress, cg_progress_free)

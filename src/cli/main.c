@@ -1,6 +1,9 @@
 /* The program: finds the command and hands over. */
 #include "cli/commands.h"
 
+#include "base/log.h"
+
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +30,15 @@ static void print_help(FILE *to)
     fprintf(to, "\ncagen COMMAND --help tells a command's options; cagen --version the version.\n");
 }
 
+/* Results that did not arrive (a full disk behind a redirection) are a failure too. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    cg_log_error("standard output: %s", g_strerror(errno));
+    return code ? code : 1;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -44,7 +56,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(commands[i].run(argc - 1, argv + 1));
     fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", argv[1]);
     return 2;
 }

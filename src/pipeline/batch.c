@@ -8,9 +8,11 @@
 #include "tensor/safetensors.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define KEY_DIGITS        24
 #define MIN_STEM_DIGITS   3
+#define MAX_STEM_DIGITS   10
 #define MAX_SAVED_LATENTS 4096
 #define PROBE_SECONDS     0.3
 #define SHEET_ROWS        12
@@ -30,10 +32,11 @@ typedef struct {
     CgManifest *manifest;
     GArray *items;
     CgSafetensors *init;
+    char *init_sha256;              /* NULL: seeded noise */
     GPtrArray *saved_names, *saved; /* latents to write at the end */
     CgProgress *progress;
-    guint current; /* item being made */
-    guint steps_done;
+    guint current;      /* item being made */
+    guint64 steps_done; /* of the items before it */
     /* the last input images, which often repeat */
     char *normal_path, *mask_path;
     CgImage *normal, *mask_image;
@@ -56,6 +59,7 @@ static void batch_clear(Batch *b)
     g_clear_pointer(&b->items, g_array_unref);
     g_clear_pointer(&b->saved_names, g_ptr_array_unref);
     g_clear_pointer(&b->saved, g_ptr_array_unref);
+    g_free(b->init_sha256);
     g_free(b->normal_path);
     g_free(b->mask_path);
     g_free(b->normal_sha256);
@@ -84,10 +88,8 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
     for (guint i = 0; i < jobs->len; i++) {
         CgJob *job = g_ptr_array_index(jobs, i);
         Item item = {.job = job};
-        if (!cg_job_name(job, error) || !cg_job_settings(job, &item.settings, error)) {
-            g_prefix_error(error, "job %u: ", i + 1);
+        if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error))
             return FALSE;
-        }
         char *folder = g_strconcat(job->category, "/", job->defect, NULL);
         const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
         g_hash_table_replace(totals, folder, GUINT_TO_POINTER(total + 1));
@@ -108,24 +110,66 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
     return TRUE;
 }
 
+typedef struct {
+    int width, height;
+} Size;
+
+/* The picture at PATH, decoded once to know that it can be; its size, kept in SIZES. */
+static const Size *look_at_normal(GHashTable *sizes, const char *path, GError **error)
+{
+    Size *size = g_hash_table_lookup(sizes, path);
+    if (size)
+        return size;
+    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
+    if (!image)
+        return NULL;
+    if (image->width < CG_GENERATE_MIN_SIDE || image->height < CG_GENERATE_MIN_SIDE) {
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                    "%s: a picture of %dx%d is too small to generate in; at least %dx%d is needed",
+                    path, image->width, image->height, CG_GENERATE_MIN_SIDE, CG_GENERATE_MIN_SIDE);
+        return NULL;
+    }
+    size = g_new(Size, 1);
+    *size = (Size){image->width, image->height};
+    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
+    return size;
+}
+
+static const Size *look_at_mask(GHashTable *sizes, const char *path, GError **error)
+{
+    CgRect bounds;
+    Size *size = g_hash_table_lookup(sizes, path);
+    if (size)
+        return size;
+    g_autoptr(CgImage) mask = cg_image_load_mask(path, error);
+    if (!mask)
+        return NULL;
+    if (!cg_mask_bounds(mask, &bounds)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: the mask is empty: mark with white where the defect shall be", path);
+        return NULL;
+    }
+    size = g_new(Size, 1);
+    *size = (Size){mask->width, mask->height};
+    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
+    return size;
+}
+
 /* Looks at all input files before hours are spent. */
 static gboolean check_inputs(Batch *b, GError **error)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) normals = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    g_autoptr(GHashTable) masks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     for (guint i = 0; i < b->items->len; i++) {
         const CgJob *job = g_array_index(b->items, Item, i).job;
-        int width = 0, height = 0, mask_width = 0, mask_height = 0, channels;
-        g_autofree char *pair = g_strconcat(job->normal, "\n", job->mask, NULL);
-        const char *key = g_intern_string(pair);
-        if (!g_hash_table_add(seen, (char *)(guintptr)key))
-            continue;
-        if (!cg_image_probe(job->normal, &width, &height, &channels, error) ||
-            !cg_image_probe(job->mask, &mask_width, &mask_height, &channels, error))
+        const Size *normal = look_at_normal(normals, job->normal, error);
+        const Size *mask = normal ? look_at_mask(masks, job->mask, error) : NULL;
+        if (!mask || !cg_cancel_check(error))
             return FALSE;
-        if (!job->fit_mask && (width != mask_width || height != mask_height)) {
+        if (!job->fit_mask && (normal->width != mask->width || normal->height != mask->height)) {
             g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
                         "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
-                        mask_width, mask_height, job->normal, width, height);
+                        mask->width, mask->height, job->normal, normal->width, normal->height);
             return FALSE;
         }
     }
@@ -144,7 +188,7 @@ static gboolean load_normal(Batch *b, const char *path, GError **error)
     if (!b->normal || !(b->normal_sha256 = cg_file_sha256(path, error)))
         return FALSE;
     if (note)
-        cg_log_note("%s: %s", path, note);
+        cg_log_note("%s", note);
     b->normal_path = g_strdup(path);
     return TRUE;
 }
@@ -185,7 +229,8 @@ static char *item_key(const Batch *b, const Item *item)
     g_autofree char *all =
         g_strjoin("\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
                   b->model->controlnet_fingerprint ? b->model->controlnet_fingerprint : "-",
-                  cg_dtype_name(b->model->dtype), NULL);
+                  b->model->vae_fingerprint, b->model->text_fingerprint,
+                  cg_dtype_name(b->model->dtype), b->init_sha256 ? b->init_sha256 : "-", NULL);
     free(text);
     char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
     key[KEY_DIGITS] = '\0';
@@ -220,6 +265,11 @@ static json_t *make_row(const Batch *b, const Item *item, const char *key,
                         m->controlnet ? json_string(m->controlnet_path) : json_null());
     json_object_set_new(row, "controlnet_fingerprint",
                         m->controlnet ? json_string(m->controlnet_fingerprint) : json_null());
+    json_object_set_new(row, "vae", json_string(m->vae_path));
+    json_object_set_new(row, "vae_fingerprint", json_string(m->vae_fingerprint));
+    json_object_set_new(row, "text_encoder_fingerprint", json_string(m->text_fingerprint));
+    if (b->init_sha256)
+        json_object_set_new(row, "init_latents_sha256", json_string(b->init_sha256));
     json_object_set_new(row, "dtype", json_string(cg_dtype_name(m->dtype)));
     json_object_set_new(row, "engine", json_string(m->engine->ops->name));
     json_object_set_new(row, "version", json_string(CAGEN_VERSION));
@@ -239,9 +289,11 @@ static CgTensor *read_init(const Batch *b, guint i, GError **error)
     const CgSafetensor *entry = NULL;
     for (size_t k = 0; k < G_N_ELEMENTS(tried) && !entry; k++)
         entry = cg_safetensors_find(b->init, tried[k]);
-    if (!entry || entry->dtype == CG_DTYPE_COUNT || entry->shape.rank != 4) {
+    const gboolean real =
+        entry && (entry->dtype == CG_F32 || entry->dtype == CG_F16 || entry->dtype == CG_BF16);
+    if (!real || entry->shape.rank != 4) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: no tensor \"%s\", \"init\" or \"latents\" of shape [n, c, h, w]",
+                    "%s: no tensor \"%s\", \"init\" or \"latents\" of floats [n, c, h, w]",
                     b->options->init_latents, name);
         return NULL;
     }
@@ -255,6 +307,11 @@ static CgTensor *read_init(const Batch *b, guint i, GError **error)
     g_autoptr(CgTensor) all = cg_safetensors_tensor(b->init, entry);
     g_autoptr(CgTensor) one = cg_tensor_rows(all, row, 1);
     g_autoptr(CgTensor) f32 = cg_tensor_copy(one, CG_F32);
+    if (!cg_tensor_is_finite(f32)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_NUMERIC, "%s: \"%s\" holds NaN or infinity",
+                    b->options->init_latents, entry->name);
+        return NULL;
+    }
     return cg_tensor_nchw_to_nhwc(f32);
 }
 
@@ -267,9 +324,12 @@ static void keep_latent(Batch *b, const char *name, guint i, const CgTensor *lat
 static gboolean after_step(void *data, int step, int steps)
 {
     Batch *b = data;
+    const Item *item = &g_array_index(b->items, Item, b->current);
+    /* Some samplers call the network once more than they have steps. */
+    const guint64 share = (guint64)step * (guint64)item->settings.denoise.steps / (guint64)steps;
     g_autofree char *detail = g_strdup_printf("image %u of %u, step %d of %d", b->current + 1,
                                               b->items->len, step, steps);
-    cg_progress_update(b->progress, ++b->steps_done, detail);
+    cg_progress_update(b->progress, b->steps_done + share, detail);
     return !cg_cancelled();
 }
 
@@ -300,6 +360,26 @@ static gboolean is_done(const Batch *b, const Item *item, const char *key, gbool
     return TRUE;
 }
 
+/* The picture, its mask and its row, or nothing of them. */
+static gboolean write_item(Batch *b, const Item *item, const CgImage *mask, const char *key,
+                           const CgGenerateResult *r, CgRowFunction row_done, void *data,
+                           GError **error)
+{
+    g_autoptr(json_t) row = make_row(b, item, key, r);
+    const gboolean again = cg_manifest_find(b->manifest, item->image) != NULL;
+    if (!save_image(b, r->image, item->image, error) || !save_image(b, mask, item->mask, error) ||
+        (!again && !cg_manifest_append(b->manifest, row, error))) {
+        g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
+        g_autofree char *mask_path = g_build_filename(b->options->out, item->mask, NULL);
+        unlink(image);
+        unlink(mask_path);
+        return FALSE;
+    }
+    if (row_done)
+        row_done(data, row);
+    return TRUE;
+}
+
 static gboolean make_item(Batch *b, Item *item, const CgImage *mask, const char *key,
                           CgRowFunction row_done, void *data, GError **error)
 {
@@ -308,23 +388,15 @@ static gboolean make_item(Batch *b, Item *item, const CgImage *mask, const char 
     if (b->init && !init)
         return FALSE;
     gboolean ok = cg_generate(b->denoiser, b->model, &item->settings, b->normal, mask, init,
-                              after_step, b, &r, error) &&
-                  save_image(b, r.image, item->image, error) &&
-                  save_image(b, mask, item->mask, error);
-    if (ok) {
-        g_autoptr(json_t) row = make_row(b, item, key, &r);
-        const gboolean again = cg_manifest_find(b->manifest, item->image) != NULL;
-        ok = again || cg_manifest_append(b->manifest, row, error);
-        if (ok && row_done)
-            row_done(data, row);
-        if (ok && b->options->save_latents) {
-            keep_latent(b, "init", b->current, r.init);
-            keep_latent(b, "final", b->current, r.latent);
-            keep_latent(b, "fused", b->current, r.fused);
-        }
-    } else if (!g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
-               !g_error_matches(*error, CG_ERROR, CG_ERROR_IO)) {
+                              after_step, b, &r, error);
+    if (!ok && !g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
+        !g_error_matches(*error, CG_ERROR, CG_ERROR_NUMERIC))
         g_prefix_error(error, "%s with %s: ", item->job->normal, item->job->mask);
+    ok = ok && write_item(b, item, mask, key, &r, row_done, data, error);
+    if (ok && b->options->save_latents) {
+        keep_latent(b, "init", b->current, r.init);
+        keep_latent(b, "final", b->current, r.latent);
+        keep_latent(b, "fused", b->current, r.fused);
     }
     cg_generate_result_clear(&r);
     return ok;
@@ -341,7 +413,7 @@ static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *dat
         return FALSE;
     if (done) {
         summary->skipped++;
-        b->steps_done += (guint)item->settings.denoise.steps;
+        cg_progress_skip(b->progress, (guint64)item->settings.denoise.steps);
         return TRUE;
     }
     const double begin = cg_seconds();
@@ -351,6 +423,7 @@ static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *dat
     summary->seconds_per_image =
         (summary->seconds_per_image * summary->made + cg_seconds() - begin) / (summary->made + 1);
     summary->made++;
+    b->steps_done += (guint64)item->settings.denoise.steps;
     return TRUE;
 }
 
@@ -388,23 +461,91 @@ static gboolean announce(Batch *b, GError **error)
     return TRUE;
 }
 
+/* Whether images of IMAGE's folder are numbered with more or fewer digits in the manifest. */
+static gboolean has_other_width(const Batch *b, const char *image)
+{
+    g_autofree char *folder = g_path_get_dirname(image);
+    g_autofree char *name = g_path_get_basename(image);
+    const int width = (int)strcspn(name, ".");
+    for (int w = MIN_STEM_DIGITS; w <= MAX_STEM_DIGITS; w++) {
+        g_autofree char *other = g_strdup_printf("%s/%0*d.png", folder, w, 0);
+        if (w != width && cg_manifest_find(b->manifest, other))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A folder of results, seen for the first time: what a killed run left unfinished is removed. */
+static gboolean check_folder(const Batch *b, const Item *item, const char *image, const char *mask,
+                             GError **error)
+{
+    g_autofree char *images = g_path_get_dirname(image);
+    g_autofree char *masks = g_path_get_dirname(mask);
+    cg_atomic_file_clean(images);
+    cg_atomic_file_clean(masks);
+    if (!has_other_width(b, item->image))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "%s: the images in this folder are numbered with another count of digits; choose "
+                "an empty --out",
+                images);
+    return FALSE;
+}
+
+/* Nothing in --out stands in the way. */
+static gboolean check_out(const Batch *b, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < b->items->len; i++) {
+        const Item *item = &g_array_index(b->items, Item, i);
+        g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
+        g_autofree char *mask = g_build_filename(b->options->out, item->mask, NULL);
+        if (g_hash_table_add(seen, g_path_get_dirname(image)) &&
+            !check_folder(b, item, image, mask, error))
+            return FALSE;
+        if (!cg_manifest_is_new(b->manifest))
+            continue;
+        const gboolean taken = g_file_test(image, G_FILE_TEST_EXISTS);
+        if (!taken && !g_file_test(mask, G_FILE_TEST_EXISTS))
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: is there already, and no manifest says that it was generated; choose an "
+                    "empty --out",
+                    taken ? image : mask);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean open_latents(Batch *b, GError **error)
+{
+    const CgBatchOptions *o = b->options;
+    if (o->init_latents && (!(b->init = cg_safetensors_open(o->init_latents, error)) ||
+                            !(b->init_sha256 = cg_file_sha256(o->init_latents, error))))
+        return FALSE;
+    if (!o->save_latents)
+        return TRUE;
+    if (b->items->len > MAX_SAVED_LATENTS) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "--save-latents is for at most %d images, not %u", MAX_SAVED_LATENTS,
+                    b->items->len);
+        return FALSE;
+    }
+    /* It is written at the end; whether it can be should be known before. */
+    CgAtomicFile *trial = cg_atomic_file_open(o->save_latents, error);
+    cg_atomic_file_abort(trial);
+    return trial != NULL;
+}
+
 static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
 {
     guint64 steps = 0;
-    if (!name_outputs(b, jobs, error) || !check_inputs(b, error))
+    if (!name_outputs(b, jobs, error) || !check_inputs(b, error) || !open_latents(b, error))
         return FALSE;
     for (guint i = 0; i < b->items->len; i++)
         steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;
-    if (b->options->init_latents &&
-        !(b->init = cg_safetensors_open(b->options->init_latents, error)))
-        return FALSE;
-    if (b->options->save_latents && jobs->len > MAX_SAVED_LATENTS) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "--save-latents is for at most %d images, not %u", MAX_SAVED_LATENTS,
-                    jobs->len);
-        return FALSE;
-    }
-    if (!announce(b, error) || !(b->manifest = cg_manifest_open(b->options->out, error)))
+    if (!announce(b, error) || !(b->manifest = cg_manifest_open(b->options->out, error)) ||
+        !check_out(b, error))
         return FALSE;
     if (b->options->save_latents && cg_manifest_count(b->manifest) > 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,

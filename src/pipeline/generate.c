@@ -128,14 +128,16 @@ static CgTensor *latent_mask(const CgModel *m, const CgGenerateSettings *s, cons
 static CgTensor *initial_noise(const CgGenerateSettings *s, const CgTensor *init, CgShape shape,
                                GError **error)
 {
-    char found[CG_SHAPE_TEXT], wanted[CG_SHAPE_TEXT];
     if (!init)
         return normals(s->seed, CG_STREAM(CG_STREAM_LATENT, s->sample), shape);
     if (cg_shape_equal(&init->shape, &shape))
         return cg_tensor_copy(init, CG_F32);
+    const int64_t *found = init->shape.d, *want = shape.d;
     g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
-                "initial latents are %s ([n, h, w, c]); this picture needs %s",
-                cg_shape_text(&init->shape, found), cg_shape_text(&shape, wanted));
+                "the initial latents are [%d, %d, %d, %d]; this picture needs [%d, %d, %d, %d] "
+                "(images, channels, rows, columns)",
+                (int)found[0], (int)found[3], (int)found[1], (int)found[2], (int)want[0],
+                (int)want[3], (int)want[1], (int)want[2]);
     return NULL;
 }
 

@@ -137,8 +137,8 @@ static gboolean read_value(CgJob *job, const Key *key, const json_t *value, cons
     if (key->type == KEY_DOUBLE ? !json_is_number(value) : !json_is_integer(value))
         return bad_value(where, key, key->type == KEY_DOUBLE ? "a number" : "an integer", error);
     if (!(number >= key->min && number <= key->max)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: \"%s\" is %g, outside %g to %g", where,
-                    key->name, number, key->min, key->max);
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: \"%s\" is %.16g, outside %.16g to %.16g",
+                    where, key->name, number, key->min, key->max);
         return FALSE;
     }
     if (key->type == KEY_DOUBLE)
@@ -232,8 +232,8 @@ static gboolean check_ranges(const CgJob *job, GError **error)
         else
             continue;
         if (!(number >= key->min && number <= key->max)) {
-            g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s is %g, outside %g to %g", key->name,
-                        number, key->min, key->max);
+            g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s is %.16g, outside %.16g to %.16g",
+                        key->name, number, key->min, key->max);
             return FALSE;
         }
     }
@@ -247,10 +247,23 @@ static gboolean unknown_name(const char *what, const char *name, const char *nam
     return FALSE;
 }
 
+/* JSON and the tokenizer know UTF-8 only. */
+static gboolean check_text(const char *what, const char *text, GError **error)
+{
+    const char *end;
+    if (!text || g_utf8_validate(text, -1, &end))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "the %s is not valid UTF-8 at byte %zu (0x%02x); write it in UTF-8", what,
+                (size_t)(end - text) + 1, (unsigned char)*end);
+    return FALSE;
+}
+
 gboolean cg_job_settings(const CgJob *job, CgGenerateSettings *s, GError **error)
 {
     cg_generate_settings_default(s);
-    if (!check_ranges(job, error))
+    if (!check_ranges(job, error) || !check_text("prompt", job->prompt, error) ||
+        !check_text("negative prompt", job->negative_prompt, error))
         return FALSE;
     if (!cg_sampler_parse(job->sampler, &s->denoise.sampler, &s->denoise.sampler_options.karras,
                           error))
@@ -349,6 +362,37 @@ gboolean cg_job_name(CgJob *job, GError **error)
            check_folder_name("defect", job->defect, error);
 }
 
+gboolean cg_job_check(CgJob *job, GError **error)
+{
+    CgGenerateSettings settings;
+    return cg_job_settings(job, &settings, error) && cg_job_name(job, error);
+}
+
+/* The job in LINE, number INDEX of those in its file. */
+static CgJob *load_line(char *line, const CgJob *base, guint index, const char *folder,
+                        const char *where, GError **error)
+{
+    g_autoptr(json_t) object = cg_json_parse(line, strlen(line), where, error);
+    /* A row of a manifest holds the job that made it. */
+    const json_t *inner = json_object_get(object, "job");
+    const json_t *source = inner ? inner : object;
+    g_autoptr(CgJob) job = object ? cg_job_parse(source, base, folder, where, error) : NULL;
+    if (!job)
+        return NULL;
+    if (!json_object_get(source, "sample"))
+        job->sample = index;
+    if (!job->normal || !job->mask || !job->prompt) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: a job needs \"normal\", \"mask\" and \"prompt\"", where);
+        return NULL;
+    }
+    if (!cg_job_check(job, error)) {
+        g_prefix_error(error, "%s: ", where);
+        return NULL;
+    }
+    return g_steal_pointer(&job);
+}
+
 GPtrArray *cg_jobs_load(const char *path, const CgJob *base, GError **error)
 {
     size_t size;
@@ -357,30 +401,20 @@ GPtrArray *cg_jobs_load(const char *path, const CgJob *base, GError **error)
     g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
     if (!text)
         return NULL;
-    int number = 0;
-    for (char *line = text; line && *line;) {
-        char *end = strchr(line, '\n');
-        const size_t length = end ? (size_t)(end - line) : strlen(line);
-        g_autofree char *where = g_strdup_printf("%s line %d", path, ++number);
-        g_autofree char *row = g_strndup(line, length);
-        line = end ? end + 1 : NULL;
-        if (!*g_strstrip(row))
+    if (strlen(text) < size) {
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                    "%s: holds a zero byte; JSON lines in UTF-8 are needed", path);
+        return NULL;
+    }
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        g_autofree char *where = g_strdup_printf("%s line %u", path, i + 1);
+        if (!*g_strstrip(lines[i]))
             continue;
-        g_autoptr(json_t) object = cg_json_parse(row, strlen(row), where, error);
-        /* A row of a manifest holds the job that made it. */
-        const json_t *inner = json_object_get(object, "job");
-        const json_t *source = inner ? inner : object;
-        CgJob *job = object ? cg_job_parse(source, base, folder, where, error) : NULL;
+        CgJob *job = load_line(lines[i], base, jobs->len, folder, where, error);
         if (!job)
             return NULL;
         g_ptr_array_add(jobs, job);
-        if (!json_object_get(source, "sample"))
-            job->sample = jobs->len - 1;
-        if (!job->normal || !job->mask || !job->prompt) {
-            g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                        "%s: a job needs \"normal\", \"mask\" and \"prompt\"", where);
-            return NULL;
-        }
     }
     if (jobs->len == 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: holds no jobs", path);

@@ -39,6 +39,9 @@ gboolean cg_job_settings(const CgJob *job, CgGenerateSettings *settings, GError 
  * given is an error. */
 gboolean cg_job_name(CgJob *job, GError **error);
 
+/* Both of the above: everything that can be wrong with JOB itself. */
+gboolean cg_job_check(CgJob *job, GError **error);
+
 /* The rows of a JSON-lines file, one job each, as CgJob; empty lines are skipped. Rows of a
  * manifest are taken by the job in them: its images can be made again. */
 GPtrArray *cg_jobs_load(const char *path, const CgJob *base, GError **error);

@@ -16,6 +16,7 @@
 struct CgManifest {
     char *path;
     int fd;
+    gboolean is_new;
     GPtrArray *rows;   /* json_t, owned */
     GHashTable *index; /* image -> row */
 };
@@ -57,6 +58,38 @@ static gboolean read_rows(CgManifest *m, GError **error)
     return ftruncate(m->fd, (off_t)at) == 0 || system_error(m, "shorten it", error);
 }
 
+/* Takes the lock of the open file; what is not ours is closed, so that nobody removes it. */
+static gboolean lock_or_close(CgManifest *m, GError **error)
+{
+    if (flock(m->fd, LOCK_EX | LOCK_NB) == 0)
+        return TRUE;
+    if (errno == EWOULDBLOCK)
+        g_set_error(error, CG_ERROR, CG_ERROR_IO,
+                    "%s: another cagen is writing here; choose another --out or wait", m->path);
+    else
+        system_error(m, "lock it", error);
+    close(m->fd);
+    m->fd = -1;
+    return FALSE;
+}
+
+static gboolean open_locked(CgManifest *m, GError **error)
+{
+    struct stat st = {0};
+    for (;;) {
+        m->is_new = access(m->path, F_OK) != 0;
+        m->fd = open(m->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+        if (m->fd < 0)
+            return system_error(m, "open it", error);
+        if (!lock_or_close(m, error))
+            return FALSE;
+        /* Removed between opening and locking: nobody's manifest any more. */
+        if (fstat(m->fd, &st) != 0 || st.st_nlink > 0)
+            return TRUE;
+        close(m->fd);
+    }
+}
+
 CgManifest *cg_manifest_open(const char *out, GError **error)
 {
     g_autoptr(CgManifest) m = g_new0(CgManifest, 1);
@@ -64,22 +97,9 @@ CgManifest *cg_manifest_open(const char *out, GError **error)
     m->rows = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     m->index = g_hash_table_new(g_str_hash, g_str_equal);
     m->fd = -1;
-    if (!cg_file_make_directory(out, error))
+    if (!cg_file_make_directory(out, error) || !open_locked(m, error) || !read_rows(m, error))
         return NULL;
-    m->fd = open(m->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (m->fd < 0) {
-        system_error(m, "open it", error);
-        return NULL;
-    }
-    if (flock(m->fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK)
-            g_set_error(error, CG_ERROR, CG_ERROR_IO,
-                        "%s: another cagen is writing here; choose another --out or wait", m->path);
-        else
-            system_error(m, "lock it", error);
-        return NULL;
-    }
-    return read_rows(m, error) ? g_steal_pointer(&m) : NULL;
+    return g_steal_pointer(&m);
 }
 
 void cg_manifest_close(CgManifest *m)
@@ -97,6 +117,11 @@ void cg_manifest_close(CgManifest *m)
     g_ptr_array_unref(m->rows);
     g_free(m->path);
     g_free(m);
+}
+
+gboolean cg_manifest_is_new(const CgManifest *m)
+{
+    return m->is_new;
 }
 
 const json_t *cg_manifest_find(const CgManifest *m, const char *image)

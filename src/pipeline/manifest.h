@@ -16,6 +16,8 @@ CgManifest *cg_manifest_open(const char *out, GError **error);
 void cg_manifest_close(CgManifest *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgManifest, cg_manifest_close)
 
+/* Whether there was no manifest before. */
+gboolean cg_manifest_is_new(const CgManifest *m);
 /* The row whose "image" is IMAGE, or NULL. Borrowed. */
 const json_t *cg_manifest_find(const CgManifest *m, const char *image);
 guint cg_manifest_count(const CgManifest *m);
