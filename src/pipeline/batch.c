@@ -88,7 +88,8 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
     for (guint i = 0; i < jobs->len; i++) {
         CgJob *job = g_ptr_array_index(jobs, i);
         Item item = {.job = job};
-        if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error))
+        if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error) ||
+            !cg_denoise_check(b->model, &item.settings.denoise, error))
             return FALSE;
         char *folder = g_strconcat(job->category, "/", job->defect, NULL);
         const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));

@@ -105,11 +105,6 @@ static gboolean prepare_prompt(CgDenoiser *d, const CgDenoiseSettings *s, GError
                                            s->prompt, n == 2 ? s->negative_prompt : "");
     if (g_strcmp0(key, d->prompt_key) == 0)
         return TRUE;
-    if (s->clip_skip < 0 || s->clip_skip >= m->text->config.layers) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "clip skip %d: 0 to %d are possible",
-                    s->clip_skip, m->text->config.layers - 1);
-        return FALSE;
-    }
     const int length = cg_tokenizer_length(m->tokenizer);
     g_autofree gint32 *ids = g_new(gint32, 2 * (size_t)length);
     if ((n == 2 && !frame_prompt(m, s->negative_prompt, ids, error)) ||
@@ -205,12 +200,26 @@ static gboolean run_steps(Run *run, const CgTensor *eps, const CgStepFusion *fus
     return TRUE;
 }
 
+gboolean cg_denoise_check(const CgModel *m, const CgDenoiseSettings *s, GError **error)
+{
+    if (s->clip_skip < 0 || s->clip_skip >= m->text->config.layers) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "clip skip %d: 0 to %d are possible",
+                    s->clip_skip, m->text->config.layers - 1);
+        return FALSE;
+    }
+    if (!cg_control_window_check(s->control_start, s->control_end, error))
+        return FALSE;
+    g_autoptr(CgSampler) sampler =
+        cg_sampler_new(m->schedule, s->sampler, s->steps, &s->sampler_options, error);
+    return sampler != NULL;
+}
+
 CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *s, const CgTensor *eps,
                      CgTensor *control, const CgStepFusion *fusion, guint64 seed, guint32 sample,
                      CgStepFunction after_step, void *data, GError **error)
 {
     const CgModel *m = d->model;
-    if (!cg_control_window_check(s->control_start, s->control_end, error))
+    if (!cg_denoise_check(m, s, error))
         return NULL;
     g_autoptr(CgSampler) sampler =
         cg_sampler_new(m->schedule, s->sampler, s->steps, &s->sampler_options, error);

@@ -49,6 +49,9 @@ CgContext *cg_denoiser_context(CgDenoiser *d);
 gboolean cg_denoiser_use_text(CgDenoiser *d, const CgTensor *states, gboolean guess_mode,
                               GError **error);
 
+/* What can be said against SETTINGS with this model before anything is computed. */
+gboolean cg_denoise_check(const CgModel *model, const CgDenoiseSettings *settings, GError **error);
+
 /* EPS [1, h, w, c] standard normal: x_T before the sampler's scaling. CONTROL [1, 8h, 8w, 3] in
  * [0, 1] (nullable). SEED and SAMPLE choose the noise of stochastic samplers. -> z_g [1, h, w, c],
  * f32, scaled units. */
