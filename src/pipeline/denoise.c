@@ -202,7 +202,7 @@ static gboolean run_steps(Run *run, const CgTensor *eps, const CgStepFusion *fus
 
 gboolean cg_denoise_check(const CgModel *m, const CgDenoiseSettings *s, GError **error)
 {
-    if (s->clip_skip < 0 || s->clip_skip >= m->text->config.layers) {
+    if (s->prompt && (s->clip_skip < 0 || s->clip_skip >= m->text->config.layers)) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "clip skip %d: 0 to %d are possible",
                     s->clip_skip, m->text->config.layers - 1);
         return FALSE;
