@@ -75,11 +75,13 @@ static inline const char *dnn_pd_name(const_dnnl_primitive_desc_t pd)
     return name;
 }
 
+typedef gboolean (*DnnAccept)(const char *name, gconstpointer data);
+
 /* The library's first implementation of C whose name ACCEPT takes; dnnl_unimplemented when there
  * is none. */
 static inline dnnl_status_t dnn_conv_choose(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
                                             const DnnConv *c, const_dnnl_primitive_attr_t attr,
-                                            gboolean (*accept)(const char *name))
+                                            DnnAccept accept, gconstpointer data)
 {
     dnnl_status_t status;
 #if DNN_V3
@@ -88,7 +90,7 @@ static inline dnnl_status_t dnn_conv_choose(dnnl_primitive_desc_t *pd, dnnl_engi
         c->stride, c->dilate, c->pad_before, c->pad_after, attr);
     if (status != dnnl_success)
         return status;
-    while (!accept(dnn_pd_name(*pd)))
+    while (!accept(dnn_pd_name(*pd), data))
         if (dnnl_primitive_desc_next_impl(*pd) != dnnl_success) {
             dnnl_primitive_desc_destroy(*pd);
             return dnnl_unimplemented;
@@ -107,7 +109,7 @@ static inline dnnl_status_t dnn_conv_choose(dnnl_primitive_desc_t *pd, dnnl_engi
         return status;
     while (status == dnnl_success) {
         *pd = dnnl_primitive_desc_iterator_fetch(it);
-        if (*pd && accept(dnn_pd_name(*pd)))
+        if (*pd && accept(dnn_pd_name(*pd), data))
             break;
         if (*pd)
             dnnl_primitive_desc_destroy(*pd);
