@@ -70,7 +70,8 @@ static void bench(CgOnednn *library, const Shape *s, CgDType dtype, int threads,
     printf("%-12s %d x %3d x %4d, %4d > %5d, %dx%d / %d  %-4s %-30s %9.3f ms %7.1f GFLOP/s",
            s->what, s->n, s->h, s->w, s->c_in, s->c_out, s->kernel, s->kernel, s->stride,
            cg_dtype_name(dtype), cg_onednn_implementation(weight), best * 1e3, gflops);
-    printf(peak > 0 ? "  %5.1f %%" : "", 100 * gflops / peak);
+    if (peak > 0)
+        printf("  %5.1f %%", 100 * gflops / peak);
     printf("  first +%.1f ms\n", (first - best) * 1e3);
     fflush(stdout);
     cg_onednn_weight_free(library, weight);

@@ -35,6 +35,11 @@ static const Case odd_cases[] = {
     /* the VAE's downsampling: zeros right and below only */
     {2, 12, 14, {16, 24, 3, 3, 2, 0, 1, 0, 1}},
     {1, 7, 10, {16, 8, 3, 5, 1, 2, 0, 1, 3}},
+    /* large enough to be cut into slabs */
+    CONV(2, 33, 37, 40, 24, 3, 1, 1),
+    CONV(1, 67, 70, 17, 33, 3, 2, 1),
+    CONV(1, 35, 34, 12, 20, 5, 1, 2),
+    {1, 66, 70, {16, 24, 3, 3, 2, 0, 1, 0, 1}},
 };
 
 typedef struct {
@@ -228,6 +233,7 @@ static const Case epilogue_cases[] = {
     CONV(2, 9, 7, 48, 36, 3, 1, 1),
     CONV(2, 9, 7, 48, 36, 1, 1, 0),
     CONV(1, 10, 8, 16, 3, 3, 1, 1),
+    CONV(2, 33, 35, 48, 20, 3, 1, 1),
 };
 
 static void activation_is_applied_after_the_bias(Fixture *f, gconstpointer data)
@@ -376,28 +382,27 @@ static void repeated_call_asks_for_no_memory(Fixture *f, gconstpointer data)
  */
 static const Case real_cases[] = {
     CONV(1, 64, 64, 4, 320, 3, 1, 1),     CONV(1, 64, 64, 320, 4, 3, 1, 1),
-    CONV(1, 64, 64, 320, 320, 3, 1, 1),   CONV(2, 64, 64, 320, 320, 3, 2, 1),
-    CONV(1, 32, 32, 640, 640, 3, 1, 1),   CONV(2, 32, 32, 320, 640, 3, 1, 1),
-    CONV(2, 16, 16, 640, 1280, 3, 1, 1),  CONV(1, 16, 16, 1280, 1280, 3, 1, 1),
-    CONV(2, 8, 8, 1280, 1280, 3, 1, 1),   CONV(2, 8, 8, 2560, 1280, 3, 1, 1),
-    CONV(1, 64, 64, 960, 320, 1, 1, 0),   CONV(2, 8, 8, 2560, 1280, 1, 1, 0),
-    CONV(1, 64, 64, 512, 8, 3, 1, 1),     CONV(1, 64, 64, 8, 8, 1, 1, 0),
-    CONV(1, 64, 64, 4, 4, 1, 1, 0),       CONV(1, 64, 64, 512, 512, 3, 1, 1),
+    CONV(1, 64, 64, 320, 320, 3, 1, 1),   CONV(1, 64, 64, 320, 320, 3, 2, 1),
+    CONV(1, 32, 32, 320, 640, 3, 1, 1),   CONV(2, 16, 16, 640, 1280, 3, 1, 1),
+    CONV(2, 8, 8, 1280, 1280, 3, 1, 1),   CONV(1, 8, 8, 2560, 1280, 3, 1, 1),
+    CONV(1, 32, 32, 960, 640, 1, 1, 0),   CONV(2, 8, 8, 2560, 1280, 1, 1, 0),
+    CONV(1, 32, 32, 512, 8, 3, 1, 1),     CONV(1, 64, 64, 8, 8, 1, 1, 0),
+    CONV(1, 64, 64, 4, 4, 1, 1, 0),       CONV(1, 32, 32, 512, 512, 3, 1, 1),
     CONV(1, 128, 128, 3, 128, 3, 1, 1),   CONV(1, 128, 128, 128, 3, 3, 1, 1),
     CONV(1, 128, 128, 3, 16, 3, 1, 1),    CONV(1, 128, 128, 16, 32, 3, 2, 1),
-    CONV(1, 64, 64, 96, 96, 3, 1, 1),     CONV(1, 128, 128, 64, 64, 3, 1, 1),
+    CONV(1, 64, 64, 96, 96, 3, 1, 1),     CONV(1, 64, 64, 64, 64, 3, 1, 1),
     CONV(1, 1, 1, 320, 1280, 1, 1, 0),    CONV(1, 1, 1, 1280, 1280, 1, 1, 0),
     CONV(1, 1, 2, 1280, 640, 1, 1, 0),    CONV(1, 1, 77, 768, 768, 1, 1, 0),
-    CONV(1, 1, 154, 768, 3072, 1, 1, 0),  CONV(1, 1, 154, 3072, 768, 1, 1, 0),
-    CONV(1, 1, 2048, 320, 2560, 1, 1, 0), CONV(1, 1, 2048, 1280, 320, 1, 1, 0),
-    CONV(1, 1, 1024, 640, 5120, 1, 1, 0), CONV(1, 1, 1024, 2560, 640, 1, 1, 0),
-    CONV(1, 1, 512, 5120, 1280, 1, 1, 0), CONV(1, 1, 128, 1280, 10240, 1, 1, 0),
+    CONV(1, 1, 154, 768, 3072, 1, 1, 0),  CONV(1, 1, 77, 3072, 768, 1, 1, 0),
+    CONV(1, 1, 1024, 320, 2560, 1, 1, 0), CONV(1, 1, 1024, 1280, 320, 1, 1, 0),
+    CONV(1, 1, 512, 2560, 640, 1, 1, 0),  CONV(1, 1, 256, 5120, 1280, 1, 1, 0),
+    CONV(1, 1, 64, 1280, 10240, 1, 1, 0),
 };
 
 static void threads_do_not_change_a_byte(Fixture *f, gconstpointer data)
 {
     CgDType dtype = (CgDType)GPOINTER_TO_INT(data);
-    static const int counts[] = {2, 1, 3, 8};
+    static const int counts[] = {2, 1, 3, 12};
     for (size_t i = 0; i < G_N_ELEMENTS(real_cases); i++) {
         const Case *c = &real_cases[i];
         g_autoptr(CgTensor) y = poisoned_tensor(dtype, output_shape(c));
@@ -416,6 +421,36 @@ static void threads_do_not_change_a_byte(Fixture *f, gconstpointer data)
             cg_onednn_weight_free(f->library, weight);
         }
         cg_threads_set(2);
+        layer_free(f, &l);
+    }
+}
+
+/* A sample's result must not depend on what else is in its batch. */
+static void batch_does_not_change_a_byte(Fixture *f, gconstpointer data)
+{
+    CgDType dtype = (CgDType)GPOINTER_TO_INT(data);
+    static const Case cases[] = {
+        CONV(3, 32, 32, 160, 96, 3, 1, 1), CONV(3, 8, 8, 320, 160, 3, 1, 1),
+        CONV(3, 16, 16, 96, 64, 3, 2, 1),  CONV(3, 16, 16, 320, 320, 1, 1, 0),
+        CONV(3, 1, 77, 768, 256, 1, 1, 0), CONV(3, 32, 32, 64, 4, 3, 1, 1),
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const Case *c = &cases[i];
+        Layer l = layer_new(c, dtype, CG_F32);
+        g_autoptr(CgTensor) y = poisoned_tensor(dtype, output_shape(c));
+        GError *error = NULL;
+        gboolean ok = cg_onednn_conv2d(f->library, l.weight, l.x, NULL, y, &error);
+        for (int n = 0; n < c->n && offered(ok, dtype, error); n++) {
+            CgShape alone = y->shape;
+            alone.d[0] = 1;
+            CgWeight *weight = cg_onednn_weight_new(&c->g, dtype, l.w, l.bias);
+            g_autoptr(CgTensor) x1 = cg_tensor_rows(l.x, n, 1);
+            g_autoptr(CgTensor) want = cg_tensor_rows(y, n, 1);
+            g_autoptr(CgTensor) y1 = poisoned_tensor(dtype, alone);
+            g_assert_true(cg_onednn_conv2d(f->library, weight, x1, NULL, y1, NULL));
+            g_assert_cmpmem(y1->data, cg_tensor_bytes(y1), want->data, cg_tensor_bytes(want));
+            cg_onednn_weight_free(f->library, weight);
+        }
         layer_free(f, &l);
     }
 }
@@ -445,6 +480,48 @@ static void bf16_without_instructions_for_it_is_an_error(Fixture *f, gconstpoint
     g_test_trap_assert_passed();
 }
 
+static void engine_offers_every_operation(Fixture *f, gconstpointer data)
+{
+    (void)f, (void)data;
+    g_autoptr(CgEngine) engine = cg_engine_cpu_new();
+    const CgEngineOps *ops = engine->ops;
+    g_assert_cmpuint(ops->version, ==, CG_ENGINE_VERSION);
+    g_assert_cmpstr(ops->name, ==, "cpu");
+    /* From the first function to the last there is nothing but functions. */
+    for (size_t at = offsetof(CgEngineOps, free); at < sizeof *ops; at += sizeof(void (*)(void))) {
+        void *function;
+        memcpy(&function, (const char *)ops + at, sizeof function);
+        g_assert_nonnull(function);
+    }
+}
+
+static void engine_says_what_it_is_and_holds(Fixture *f, gconstpointer data)
+{
+    (void)f, (void)data;
+    const Case *c = &epilogue_cases[0];
+    g_autoptr(CgEngine) engine = cg_engine_cpu_new();
+    CgEngineInfo info;
+    cg_engine_cpu_info(engine, &info);
+    g_assert_true(g_str_has_prefix(info.library, "oneDNN "));
+    g_assert_cmpstr(info.isa, !=, "");
+    g_assert_true(info.auto_dtype == CG_F32 || info.auto_dtype == CG_BF16);
+    g_assert_cmpuint(info.weight_bytes, ==, 0);
+
+    Layer l = layer_new(c, CG_F32, CG_F32);
+    CgEngineEpilogue ep = {0};
+    CgWeight *weight = engine->ops->weight_new(engine, &c->g, CG_F32, l.w, l.bias);
+    g_autoptr(CgTensor) y = engine->ops->tensor(engine, CG_F32, output_shape(c));
+    g_assert_true(engine->ops->conv2d(engine, weight, l.x, &ep, y, NULL));
+    cg_engine_cpu_info(engine, &info);
+    g_assert_cmpuint(info.weight_bytes, >=, l.w->count * sizeof(float));
+    g_assert_cmpuint(info.pool_bytes, >=, cg_tensor_bytes(y));
+    g_assert_cmpuint(info.system_allocations, >, 0);
+    engine->ops->weight_free(engine, weight);
+    cg_engine_cpu_info(engine, &info);
+    g_assert_cmpuint(info.weight_bytes, ==, 0);
+    layer_free(f, &l);
+}
+
 static void add_test(const char *name, CgDType dtype, void (*test)(Fixture *, gconstpointer))
 {
     g_autofree char *path =
@@ -465,11 +542,14 @@ int main(int argc, char **argv)
                  weights_of_any_file_type_are_taken_without_bias);
         add_test("other_shapes_work_after_packing", t, other_shapes_work_after_packing);
         add_test("threads_do_not_change_a_byte", t, threads_do_not_change_a_byte);
+        add_test("batch_does_not_change_a_byte", t, batch_does_not_change_a_byte);
     }
     add_test("bias_of_the_call_replaces_the_own", CG_F32, bias_of_the_call_replaces_the_own);
     add_test("source_is_let_go_after_packing", CG_F32, source_is_let_go_after_packing);
     add_test("repeated_call_asks_for_no_memory", CG_F32, repeated_call_asks_for_no_memory);
     add_test("bf16_without_instructions_for_it_is_an_error", CG_BF16,
              bf16_without_instructions_for_it_is_an_error);
+    add_test("engine_offers_every_operation", CG_F32, engine_offers_every_operation);
+    add_test("engine_says_what_it_is_and_holds", CG_F32, engine_says_what_it_is_and_holds);
     return g_test_run();
 }

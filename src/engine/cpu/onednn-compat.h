@@ -1,4 +1,4 @@
-/* onednn-compat: one view of oneDNN 2.6 and 3.x for onednn.c, which alone includes it.
+/* onednn-compat: one view of oneDNN 2.6 and 3.x for the onednn files, which alone include it.
  *
  * 2.6: memory descriptors are values, an operation is made in two steps, and implementations are
  * walked by an iterator. 3.x: descriptors are owned handles, one step, and the primitive
@@ -10,6 +10,7 @@
 #include <dnnl.h>
 #include <dnnl_version.h>
 #include <glib.h>
+#include <string.h>
 
 #define DNN_V3 (DNNL_VERSION_MAJOR >= 3)
 
@@ -54,6 +55,43 @@ static inline void dnn_md_clear(DnnMd *md)
 #endif
 }
 
+/* A blocked layout. Dimension d's index is cut by the inner blocks of that dimension (the last is
+ * the innermost), what remains goes in steps of stride[d]; in elements. */
+typedef struct {
+    int block_count;
+    dnnl_dims_t block_size, block_dim;
+    dnnl_dims_t stride;
+} DnnLayout;
+
+/* FALSE when MD's layout is not of that kind. */
+static inline gboolean dnn_md_layout(DnnMdRef md, DnnLayout *layout)
+{
+#if DNN_V3
+    dnnl_format_kind_t kind;
+    const dnnl_dims_t *stride, *size, *dim;
+    if (dnnl_memory_desc_query(md, dnnl_query_format_kind, &kind) != dnnl_success ||
+        kind != dnnl_blocked ||
+        dnnl_memory_desc_query(md, dnnl_query_inner_nblks_s32, &layout->block_count) !=
+            dnnl_success ||
+        dnnl_memory_desc_query(md, dnnl_query_inner_blks, (void *)&size) != dnnl_success ||
+        dnnl_memory_desc_query(md, dnnl_query_inner_idxs, (void *)&dim) != dnnl_success ||
+        dnnl_memory_desc_query(md, dnnl_query_strides, (void *)&stride) != dnnl_success)
+        return FALSE;
+    memcpy(layout->block_size, *size, sizeof *size);
+    memcpy(layout->block_dim, *dim, sizeof *dim);
+    memcpy(layout->stride, *stride, sizeof *stride);
+#else
+    const dnnl_blocking_desc_t *b = &md->format_desc.blocking;
+    if (md->format_kind != dnnl_blocked || md->extra.flags != 0 || md->offset0 != 0)
+        return FALSE;
+    layout->block_count = b->inner_nblks;
+    memcpy(layout->block_size, b->inner_blks, sizeof b->inner_blks);
+    memcpy(layout->block_dim, b->inner_idxs, sizeof b->inner_idxs);
+    memcpy(layout->stride, b->strides, sizeof b->strides);
+#endif
+    return TRUE;
+}
+
 /* A forward convolution. */
 typedef struct {
     DnnMd x, w, bias, y;
@@ -93,6 +131,7 @@ static inline dnnl_status_t dnn_conv_choose(dnnl_primitive_desc_t *pd, dnnl_engi
     while (!accept(dnn_pd_name(*pd), data))
         if (dnnl_primitive_desc_next_impl(*pd) != dnnl_success) {
             dnnl_primitive_desc_destroy(*pd);
+            *pd = NULL;
             return dnnl_unimplemented;
         }
     return dnnl_success;
@@ -113,6 +152,7 @@ static inline dnnl_status_t dnn_conv_choose(dnnl_primitive_desc_t *pd, dnnl_engi
             break;
         if (*pd)
             dnnl_primitive_desc_destroy(*pd);
+        *pd = NULL;
         if (dnnl_primitive_desc_iterator_next(it) != dnnl_success)
             status = dnnl_unimplemented;
     }

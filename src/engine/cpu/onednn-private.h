@@ -1,0 +1,90 @@
+/* onednn-private: what the onednn files share. */
+#ifndef CG_ENGINE_CPU_ONEDNN_PRIVATE_H
+#define CG_ENGINE_CPU_ONEDNN_PRIVATE_H
+
+#include "engine/cpu/onednn-compat.h"
+#include "engine/cpu/onednn.h"
+
+struct CgOnednn {
+    dnnl_engine_t engine;
+    GPtrArray *streams; /* one for each thread that runs primitives of its own */
+    CgPool *pool;
+    size_t weight_bytes;
+};
+
+/* The weights in one of the library's layouts. */
+typedef struct Packing {
+    struct Packing *next;
+    DnnMd md;
+    void *data;
+    size_t size;
+} Packing;
+
+/* What a plan was made for. A linear layer is one row of all its tokens: n = h = 1. */
+typedef struct {
+    int64_t n, h, w;
+    CgActivation act;
+    gboolean sum; /* adds to what y holds */
+    int threads;  /* the library fixes its split of the work when it plans */
+} PlanKey;
+
+/* A primitive: the whole of a convolution, or one kind of slab. */
+typedef struct {
+    int64_t n, x_rows, y_rows;
+    int pad_top, pad_bottom;
+    dnnl_primitive_t primitive;
+    const Packing *packing;
+    size_t scratch_size;
+} Part;
+
+/* Some output rows of each image. */
+typedef struct {
+    guint part;
+    int64_t x_row, y_row; /* the first */
+} Slab;
+
+/* Either the library splits one primitive's work between the threads, or (sliced) each slab of each
+ * image is a one-thread primitive and we do. */
+typedef struct Plan {
+    struct Plan *next;
+    PlanKey key;
+    int64_t y_rows, y_width;
+    GArray *parts; /* of Part */
+    GArray *slabs; /* of Slab, in order of rows; NULL: not sliced, one part */
+    char name[48];
+} Plan;
+
+struct CgWeight {
+    CgConvGeometry g;
+    CgDType dtype;
+    CgTensor *source, *bias_source; /* until packed */
+    float *bias;                    /* [c_out], zeros without a bias */
+    Packing *packings;
+    Plan *plans; /* the last used first */
+};
+
+static inline dnnl_data_type_t cg_onednn_type(CgDType dtype)
+{
+    return dtype == CG_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+static inline int64_t cg_onednn_size_after(int64_t size, int kernel, int stride, int pad)
+{
+    return (size + pad - kernel) / stride + 1;
+}
+
+/* The weights in layout MD, packed now when they are not yet; the source is let go. NULL with
+ * *STATUS what the library said, or dnnl_out_of_memory. */
+Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_status_t *status);
+void cg_onednn_packing_free(CgOnednn *d, Packing *p);
+
+/* The plan for KEY, made when there is none, moved to the front of the weight's list. */
+Plan *cg_onednn_plan_get(CgOnednn *d, CgWeight *w, const PlanKey *key, GError **error);
+void cg_onednn_plan_free(Plan *p);
+gboolean cg_onednn_has_amx(void);
+/* Made when it is not there yet: not among threads. */
+dnnl_stream_t cg_onednn_stream(CgOnednn *d, int thread);
+/* CG_ERROR_ENGINE or CG_ERROR_MEMORY: what the library said of W on KEY's input. */
+void cg_onednn_fail(const CgWeight *w, const PlanKey *key, dnnl_status_t status, GError **error);
+
+#endif
