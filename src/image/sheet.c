@@ -1,5 +1,6 @@
 #include "image/sheet.h"
 
+#include "image/distance.h"
 #include "image/image-private.h"
 #include "image/vips-private.h"
 
@@ -161,4 +162,19 @@ CgImage *cg_image_difference(const CgImage *a, const CgImage *b, int gain)
     for (size_t i = 0; i < size; i++)
         x->pixels[i] = (guint8)MIN((gint64)gain * ABS(x->pixels[i] - y->pixels[i]), 255);
     return g_steal_pointer(&x);
+}
+
+CgImage *cg_image_outline(const CgImage *image, const CgImage *mask, int width)
+{
+    g_assert(mask->channels == 1 && mask->width == image->width && mask->height == image->height);
+    const size_t count = (size_t)mask->width * (size_t)mask->height;
+    g_autofree guint32 *squares = g_new(guint32, count);
+    CgImage *out = cg_image_to_rgb(image);
+    cg_distance_squared(mask->pixels, mask->width, mask->height, squares);
+    for (size_t i = 0; i < count; i++)
+        if (squares[i] > 0 && squares[i] <= (guint32)(width * width)) {
+            static const guint8 red[3] = {230, 30, 30};
+            memcpy(out->pixels + 3 * i, red, sizeof red);
+        }
+    return out;
 }

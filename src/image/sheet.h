@@ -24,4 +24,8 @@ CgImage *cg_contact_sheet(const CgSheetCell *cells, int count, int columns, int 
 /* |A - B| * GAIN, cut at 255; the same sizes. Grey when both are. */
 CgImage *cg_image_difference(const CgImage *a, const CgImage *b, int gain);
 
+/* IMAGE as RGB with a red line of WIDTH pixels around what is set in MASK (grey, of the same size);
+ * the pixels under the mask stay as they are. */
+CgImage *cg_image_outline(const CgImage *image, const CgImage *mask, int width);
+
 #endif

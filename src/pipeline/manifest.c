@@ -36,26 +36,42 @@ static void remember(CgManifest *m, json_t *row)
         g_hash_table_insert(m->index, (char *)(guintptr)image, row);
 }
 
-/* Reads the complete lines; cuts off what follows the last newline. */
-static gboolean read_rows(CgManifest *m, GError **error)
+static void remember_row(void *manifest, json_t *row)
 {
-    size_t size = 0;
-    g_autofree char *text = cg_file_read(m->path, MAX_MANIFEST, &size, error);
+    remember(manifest, row);
+}
+
+/* Hands the complete lines of the file at PATH to ADD. *SIZE gets the bytes of the file, *COMPLETE
+ * those up to the last newline. */
+static gboolean parse_rows(const char *path, void (*add)(void *data, json_t *row), void *data,
+                           size_t *size, size_t *complete, GError **error)
+{
+    g_autofree char *text = cg_file_read(path, MAX_MANIFEST, size, error);
     if (!text)
         return FALSE;
     int number = 0;
     size_t at = 0;
-    for (char *end; (end = memchr(text + at, '\n', size - at)); at = (size_t)(end - text) + 1) {
-        g_autofree char *where = g_strdup_printf("%s line %d", m->path, ++number);
+    for (char *end; (end = memchr(text + at, '\n', *size - at)); at = (size_t)(end - text) + 1) {
+        g_autofree char *where = g_strdup_printf("%s line %d", path, ++number);
         json_t *row = cg_json_parse(text + at, (size_t)(end - text) - at, where, error);
         if (!row)
             return FALSE;
-        remember(m, row);
+        add(data, row);
     }
-    if (at == size)
+    *complete = at;
+    return TRUE;
+}
+
+/* Reads the complete lines; cuts off what follows the last newline. */
+static gboolean read_rows(CgManifest *m, GError **error)
+{
+    size_t size = 0, complete = 0;
+    if (!parse_rows(m->path, remember_row, m, &size, &complete, error))
+        return FALSE;
+    if (complete == size)
         return TRUE;
     cg_log_warning("%s: the last line is incomplete (an interrupted run); removed", m->path);
-    return ftruncate(m->fd, (off_t)at) == 0 || system_error(m, "shorten it", error);
+    return ftruncate(m->fd, (off_t)complete) == 0 || system_error(m, "shorten it", error);
 }
 
 /* Takes the lock of the open file; what is not ours is closed, so that nobody removes it. */
@@ -161,4 +177,19 @@ gboolean cg_manifest_append(CgManifest *m, const json_t *row, GError **error)
         return system_error(m, "write to it", error);
     remember(m, json_deep_copy(row));
     return TRUE;
+}
+
+static void add_row(void *rows, json_t *row)
+{
+    g_ptr_array_add(rows, row);
+}
+
+GPtrArray *cg_manifest_read(const char *out, GError **error)
+{
+    g_autofree char *path = g_build_filename(out, "manifest.jsonl", NULL);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
+    size_t size = 0, complete = 0;
+    if (!parse_rows(path, add_row, rows, &size, &complete, error))
+        return NULL;
+    return g_steal_pointer(&rows);
 }

@@ -24,4 +24,9 @@ guint cg_manifest_count(const CgManifest *m);
 /* Writes and syncs the row. */
 gboolean cg_manifest_append(CgManifest *m, const json_t *row, GError **error);
 
+/* The rows (json_t, owned) of OUT/manifest.jsonl for looking at: without the lock, also while it is
+ * being written; a torn last line is left out. CG_ERROR_MISSING when there is none. Free with
+ * g_ptr_array_unref. */
+GPtrArray *cg_manifest_read(const char *out, GError **error);
+
 #endif

@@ -145,6 +145,23 @@ static void difference_is_absolute_amplified_and_cut(void)
     g_assert_cmpint(none->channels, ==, 1);
 }
 
+static void outlines_leave_the_defect_visible(void)
+{
+    g_autoptr(CgImage) image = flat(9, 9, 1, 100);
+    g_autoptr(CgImage) mask = cg_image_new(9, 9, 1);
+    mask->pixels[4 * 9 + 4] = 255;
+    g_autoptr(CgImage) shown = cg_image_outline(image, mask, 2);
+    g_assert_cmpint(shown->channels, ==, 3);
+    g_assert_cmpint(at(shown, 4, 4)[0], ==, 100);
+    g_assert_cmpint(at(shown, 4, 4)[1], ==, 100);
+    for (int d = 1; d <= 2; d++) {
+        g_assert_cmpint(at(shown, 4 + d, 4)[0], >, 200);
+        g_assert_cmpint(at(shown, 4, 4 - d)[1], <, 60);
+    }
+    g_assert_cmpint(at(shown, 4 + 3, 4)[0], ==, 100);
+    g_assert_cmpint(at(shown, 4 + 2, 4 + 2)[0], ==, 100);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -158,6 +175,7 @@ int main(int argc, char **argv)
     TEST(strange_captions_do_no_harm);
     TEST(sheets_too_large_are_refused);
     TEST(difference_is_absolute_amplified_and_cut);
+    TEST(outlines_leave_the_defect_visible);
     int status = g_test_run();
     cg_image_shutdown();
     return status;
