@@ -91,8 +91,9 @@ same_pictures killed undisturbed
 echo "== two at once"
 "${command[@]}" --out shared -q >shared.stdout 2>shared.stderr &
 pid=$!
+# Opening and locking are two steps: wait for the lock.
 for ((i = 0; i < 3000; i++)); do
-    [ ! -e shared/manifest.jsonl ] || break
+    [ ! -e shared/manifest.jsonl ] || ! grep -q ":$(stat -c %i shared/manifest.jsonl) " /proc/locks || break
     sleep 0.01
 done
 # While the manifest is still empty: the second must not take it away.
