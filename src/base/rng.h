@@ -18,6 +18,7 @@ enum {
     CG_STREAM_WEIGHTS = 4,   /* random weights */
     CG_STREAM_MASK = 5,      /* mask shapes */
     CG_STREAM_AUGMENT = 6,   /* syntheses and augmentation */
+    CG_STREAM_SPLIT = 7,     /* which images are for training, which are shown */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */

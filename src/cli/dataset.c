@@ -1,0 +1,63 @@
+/* cagen dataset: finds the sub-command and hands over. */
+#include "cli/dataset.h"
+
+#include "base/log.h"
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} Command;
+
+static const Command commands[] = {
+    {"info", "tell what is in a data set", cg_cli_dataset_info},
+};
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "usage: cagen dataset COMMAND [OPTION...]\n\ncommands:\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "\ncagen dataset COMMAND --help tells a command's options.\n");
+}
+
+int cg_cli_dataset(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    cg_log_error("dataset: unknown command \"%s\"; cagen dataset --help lists them", argv[1]);
+    return 2;
+}
+
+CgDataset *cg_cli_dataset_open(const char *dir, const char *layout, GError **error)
+{
+    CgLayout wanted = CG_LAYOUT_AUTO;
+    if (layout && !cg_layout_parse(layout, &wanted, error))
+        return NULL;
+    return cg_dataset_open(dir, wanted, error);
+}
+
+char *cg_cli_dataset_show(const char *name)
+{
+    g_autofree char *valid = g_utf8_make_valid(name, -1);
+    GString *shown = g_string_new(NULL);
+    for (const char *p = valid; *p; p++) {
+        if ((guchar)*p < ' ' || *p == 127)
+            g_string_append_printf(shown, "\\x%02x", (guchar)*p);
+        else
+            g_string_append_c(shown, *p);
+    }
+    return g_string_free(shown, FALSE);
+}
