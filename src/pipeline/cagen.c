@@ -16,7 +16,8 @@ struct cagen_image {
     CgImage *image;
 };
 
-static _Thread_local char *last_error;
+/* A thread's message; freed when the thread ends. */
+static GPrivate last_error = G_PRIVATE_INIT(g_free);
 
 const char *cagen_version(void)
 {
@@ -25,7 +26,8 @@ const char *cagen_version(void)
 
 const char *cagen_last_error(void)
 {
-    return last_error ? last_error : "";
+    const char *message = g_private_get(&last_error);
+    return message ? message : "";
 }
 
 /* Keeps ERROR's message for this thread and frees it. */
@@ -40,9 +42,8 @@ static cagen_status fail(GError *error)
     };
     const cagen_status status =
         error->domain == CG_ERROR ? statuses[error->code] : CAGEN_ERROR_ENGINE;
-    g_free(last_error);
     /* Names out of files may hold anything; the message stays one line. */
-    last_error = g_strdelimit(g_strdup(error->message), "\n\r", ' ');
+    g_private_replace(&last_error, g_strdelimit(g_strdup(error->message), "\n\r", ' '));
     g_error_free(error);
     return status;
 }
