@@ -7,6 +7,7 @@
 #define CG_CLI_COMMANDS_H
 
 int cg_cli_dataset(int argc, char **argv);
+int cg_cli_augment(int argc, char **argv);
 int cg_cli_doctor(int argc, char **argv);
 int cg_cli_generate(int argc, char **argv);
 int cg_cli_info(int argc, char **argv);

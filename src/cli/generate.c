@@ -6,6 +6,7 @@
 #include "base/system.h"
 #include "cli/options.h"
 #include "pipeline/batch.h"
+#include "pipeline/pictures.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,39 +166,6 @@ static gboolean check_options(const Options *o, GError **error)
     return TRUE;
 }
 
-static int compare_paths(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* PATH itself, or the files in the folder PATH in order of name. */
-static GPtrArray *list_images(const char *path, GError **error)
-{
-    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-    if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
-        g_ptr_array_add(paths, g_strdup(path));
-        return g_steal_pointer(&paths);
-    }
-    g_autoptr(GError) wrong = NULL;
-    g_autoptr(GDir) dir = g_dir_open(path, 0, &wrong);
-    if (!dir) {
-        g_set_error(error, CG_ERROR, CG_ERROR_IO, "%s: can't read the folder: %s", path,
-                    wrong->message);
-        return NULL;
-    }
-    for (const char *name; (name = g_dir_read_name(dir));) {
-        g_autofree char *file = g_build_filename(path, name, NULL);
-        if (*name != '.' && g_file_test(file, G_FILE_TEST_IS_REGULAR))
-            g_ptr_array_add(paths, g_steal_pointer(&file));
-    }
-    g_ptr_array_sort(paths, compare_paths);
-    if (paths->len == 0) {
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: the folder holds no images", path);
-        return NULL;
-    }
-    return g_steal_pointer(&paths);
-}
-
 /* TEXT itself, or the lines of the file behind its '@'. */
 static GPtrArray *list_prompts(const char *text, GError **error)
 {
@@ -238,8 +206,8 @@ static GPtrArray *expand_jobs(const Options *o, GError **error)
 {
     if (o->jobs)
         return cg_jobs_load(o->jobs, o->job, error);
-    g_autoptr(GPtrArray) normals = list_images(o->job->normal, error);
-    g_autoptr(GPtrArray) masks = normals ? list_images(o->job->mask, error) : NULL;
+    g_autoptr(GPtrArray) normals = cg_pictures_list(o->job->normal, FALSE, error);
+    g_autoptr(GPtrArray) masks = normals ? cg_pictures_list(o->job->mask, FALSE, error) : NULL;
     g_autoptr(GPtrArray) prompts = masks ? list_prompts(o->job->prompt, error) : NULL;
     if (!prompts)
         return NULL;

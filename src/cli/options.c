@@ -53,8 +53,7 @@ static gboolean choose_dtype(const char *text, CgEngine *engine, CgDType *dtype,
     return FALSE;
 }
 
-gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,
-                              GError **error)
+gboolean cg_cli_common_start(const CgCliCompute *c, GError **error)
 {
     if (c->threads < 0 || c->threads > MAX_THREADS) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--threads %d: 1 to %d are possible",
@@ -65,6 +64,14 @@ gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType 
     cg_log_set_level(c->quiet ? CG_LOG_QUIET : c->verbose ? CG_LOG_VERBOSE : CG_LOG_NORMAL);
     cg_threads_set(c->threads);
     cg_cancel_install();
+    return TRUE;
+}
+
+gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,
+                              GError **error)
+{
+    if (!cg_cli_common_start(c, error))
+        return FALSE;
     g_autoptr(CgEngine) e = cg_engine_cpu_new();
     if (!choose_dtype(c->dtype, e, dtype, error))
         return FALSE;

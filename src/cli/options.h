@@ -40,8 +40,24 @@ typedef struct {
         "quiet", 'q', 0, G_OPTION_ARG_NONE, &(c)->quiet, "say only what is wrong", NULL            \
     }
 
+/* The same without --dtype, for commands that run no network (5 with the terminator). */
+#define CG_CLI_COMMON_ENTRIES(c)                                                                   \
+    {"threads",                                                                                    \
+     0,                                                                                            \
+     0,                                                                                            \
+     G_OPTION_ARG_INT,                                                                             \
+     &(c)->threads,                                                                                \
+     "threads to work with; results do not depend on it (default: one per core)",                  \
+     "N"},                                                                                         \
+        {"json", 0, 0, G_OPTION_ARG_NONE, &(c)->json, "results and progress as JSON lines", NULL}, \
+        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &(c)->verbose, "say more", NULL},                   \
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &(c)->quiet, "say only what is wrong", NULL},         \
+        G_OPTION_ENTRY_NULL
+
 void cg_cli_compute_clear(CgCliCompute *c);
-/* Sets logging, threads and cancellation; *ENGINE and *DTYPE as asked for and possible. */
+/* Sets logging, threads and cancellation. */
+gboolean cg_cli_common_start(const CgCliCompute *c, GError **error);
+/* The same; *ENGINE and *DTYPE as asked for and possible. */
 gboolean cg_cli_compute_start(const CgCliCompute *c, CgEngine **engine, CgDType *dtype,
                               GError **error);
 

@@ -3,26 +3,19 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
-#include "image/sheet.h"
+#include "pipeline/output.h"
 #include "pipeline/probe.h"
 #include "tensor/safetensors.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#define KEY_DIGITS        24
-#define MIN_STEM_DIGITS   3
-#define MAX_STEM_DIGITS   10
 #define MAX_SAVED_LATENTS 4096
 #define PROBE_SECONDS     0.3
-#define SHEET_ROWS        12
-#define SHEET_CELL        256 /* pixels */
 
 /* A job with what the run knows of it. */
 typedef struct {
     CgJob *job;
     CgGenerateSettings settings;
-    char *image, *mask; /* below OUT */
 } Item;
 
 typedef struct {
@@ -31,6 +24,7 @@ typedef struct {
     CgDenoiser *denoiser;
     CgManifest *manifest;
     GArray *items;
+    CgOutput *outputs; /* of the items */
     CgSafetensors *init;
     char *init_sha256;              /* NULL: seeded noise */
     GPtrArray *saved_names, *saved; /* latents to write at the end */
@@ -43,19 +37,13 @@ typedef struct {
     char *normal_sha256, *mask_sha256;
 } Batch;
 
-static void item_clear(void *data)
-{
-    Item *item = data;
-    g_free(item->image);
-    g_free(item->mask);
-}
-
 static void batch_clear(Batch *b)
 {
     cg_denoiser_free(b->denoiser);
     cg_manifest_close(b->manifest);
     cg_safetensors_free(b->init);
     cg_progress_free(b->progress);
+    cg_outputs_free(b->outputs, b->items->len);
     g_clear_pointer(&b->items, g_array_unref);
     g_clear_pointer(&b->saved_names, g_ptr_array_unref);
     g_clear_pointer(&b->saved, g_ptr_array_unref);
@@ -69,45 +57,21 @@ static void batch_clear(Batch *b)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
 
-static int digits(guint n)
-{
-    int count = 1;
-    while (n >= 10) {
-        n /= 10;
-        count++;
-    }
-    return MAX(count, MIN_STEM_DIGITS);
-}
-
-/* Names the outputs: numbered within each category and defect, all stems of one folder as wide as
- * the last one's (programs pair images and masks by sorted position). */
 static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
 {
-    g_autoptr(GHashTable) totals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GHashTable) next = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autofree const char **categories = g_new(const char *, jobs->len);
+    g_autofree const char **defects = g_new(const char *, jobs->len);
     for (guint i = 0; i < jobs->len; i++) {
         CgJob *job = g_ptr_array_index(jobs, i);
         Item item = {.job = job};
         if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error) ||
             !cg_denoise_check(b->model, &item.settings.denoise, error))
             return FALSE;
-        char *folder = g_strconcat(job->category, "/", job->defect, NULL);
-        const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
-        g_hash_table_replace(totals, folder, GUINT_TO_POINTER(total + 1));
+        categories[i] = job->category;
+        defects[i] = job->defect;
         g_array_append_val(b->items, item);
     }
-    for (guint i = 0; i < b->items->len; i++) {
-        Item *item = &g_array_index(b->items, Item, i);
-        char *folder = g_strconcat(item->job->category, "/", item->job->defect, NULL);
-        const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
-        const guint n = GPOINTER_TO_UINT(g_hash_table_lookup(next, folder));
-        g_autofree char *stem = g_strdup_printf("%0*u", digits(total - 1), n);
-        item->image =
-            g_strdup_printf("%s/test/%s/%s.png", item->job->category, item->job->defect, stem);
-        item->mask = g_strdup_printf("%s/ground_truth/%s/%s_mask.png", item->job->category,
-                                     item->job->defect, stem);
-        g_hash_table_replace(next, folder, GUINT_TO_POINTER(n + 1));
-    }
+    b->outputs = cg_outputs_new(categories, defects, jobs->len);
     return TRUE;
 }
 
@@ -233,9 +197,7 @@ static char *item_key(const Batch *b, const Item *item)
                   b->model->vae_fingerprint, b->model->text_fingerprint,
                   cg_dtype_name(b->model->dtype), b->init_sha256 ? b->init_sha256 : "-", NULL);
     free(text);
-    char *key = g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1);
-    key[KEY_DIGITS] = '\0';
-    return key;
+    return cg_output_key(all);
 }
 
 static json_t *absolute_job(const CgJob *job)
@@ -252,9 +214,10 @@ static json_t *make_row(const Batch *b, const Item *item, const char *key,
                         const CgGenerateResult *r)
 {
     const CgModel *m = b->model;
+    const CgOutput *output = &b->outputs[b->current];
     const CgRect w = r->window;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", item->image, "mask",
-                            item->mask, "category", item->job->category, "defect",
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", output->image, "mask",
+                            output->mask, "category", item->job->category, "defect",
                             item->job->defect, "prompt", item->job->prompt, "normal_sha256",
                             b->normal_sha256, "mask_sha256", b->mask_sha256);
     json_object_set_new(row, "job", absolute_job(item->job));
@@ -334,48 +297,16 @@ static gboolean after_step(void *data, int step, int steps)
     return !cg_cancelled();
 }
 
-static gboolean save_image(const Batch *b, const CgImage *image, const char *name, GError **error)
-{
-    g_autofree char *path = g_build_filename(b->options->out, name, NULL);
-    g_autofree char *folder = g_path_get_dirname(path);
-    return cg_file_make_directory(folder, error) && cg_image_save_png(image, path, error);
-}
-
-/* Whether the item's row is there already; an error when it stems from other settings. */
-static gboolean is_done(const Batch *b, const Item *item, const char *key, gboolean *done,
-                        GError **error)
-{
-    const json_t *row = cg_manifest_find(b->manifest, item->image);
-    g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
-    g_autofree char *mask = g_build_filename(b->options->out, item->mask, NULL);
-    *done = FALSE;
-    if (!row)
-        return TRUE;
-    if (g_strcmp0(json_string_value(json_object_get(row, "key")), key) != 0) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "%s: was made with other settings, inputs or weights; choose an empty --out",
-                    image);
-        return FALSE;
-    }
-    *done = g_file_test(image, G_FILE_TEST_EXISTS) && g_file_test(mask, G_FILE_TEST_EXISTS);
-    return TRUE;
-}
-
 /* The picture, its mask and its row, or nothing of them. */
 static gboolean write_item(Batch *b, const Item *item, const CgImage *mask, const char *key,
                            const CgGenerateResult *r, CgRowFunction row_done, void *data,
                            GError **error)
 {
     g_autoptr(json_t) row = make_row(b, item, key, r);
-    const gboolean again = cg_manifest_find(b->manifest, item->image) != NULL;
-    if (!save_image(b, r->image, item->image, error) || !save_image(b, mask, item->mask, error) ||
-        (!again && !cg_manifest_append(b->manifest, row, error))) {
-        g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
-        g_autofree char *mask_path = g_build_filename(b->options->out, item->mask, NULL);
-        unlink(image);
-        unlink(mask_path);
+    const CgOutput *output = &b->outputs[b->current];
+    if (!cg_output_write_pictures(b->options->out, output, r->image, mask, error) ||
+        !cg_output_write_row(b->options->out, b->manifest, output, row, error))
         return FALSE;
-    }
     if (row_done)
         row_done(data, row);
     return TRUE;
@@ -410,7 +341,8 @@ static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *dat
     if (!load_normal(b, item->job->normal, error) || !load_mask(b, item->job, error))
         return FALSE;
     g_autofree char *key = item_key(b, item);
-    if (!is_done(b, item, key, &done, error))
+    if (!cg_output_is_done(b->options->out, b->manifest, &b->outputs[b->current], key, &done,
+                           error))
         return FALSE;
     if (done) {
         summary->skipped++;
@@ -462,62 +394,6 @@ static gboolean announce(Batch *b, GError **error)
     return TRUE;
 }
 
-/* Whether images of IMAGE's folder are numbered with more or fewer digits in the manifest. */
-static gboolean has_other_width(const Batch *b, const char *image)
-{
-    g_autofree char *folder = g_path_get_dirname(image);
-    g_autofree char *name = g_path_get_basename(image);
-    const int width = (int)strcspn(name, ".");
-    for (int w = MIN_STEM_DIGITS; w <= MAX_STEM_DIGITS; w++) {
-        g_autofree char *other = g_strdup_printf("%s/%0*d.png", folder, w, 0);
-        if (w != width && cg_manifest_find(b->manifest, other))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* A folder of results, seen for the first time: what a killed run left unfinished is removed. */
-static gboolean check_folder(const Batch *b, const Item *item, const char *image, const char *mask,
-                             GError **error)
-{
-    g_autofree char *images = g_path_get_dirname(image);
-    g_autofree char *masks = g_path_get_dirname(mask);
-    cg_atomic_file_clean(images);
-    cg_atomic_file_clean(masks);
-    if (!has_other_width(b, item->image))
-        return TRUE;
-    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                "%s: the images in this folder are numbered with another count of digits; choose "
-                "an empty --out",
-                images);
-    return FALSE;
-}
-
-/* Nothing in --out stands in the way. */
-static gboolean check_out(const Batch *b, GError **error)
-{
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (guint i = 0; i < b->items->len; i++) {
-        const Item *item = &g_array_index(b->items, Item, i);
-        g_autofree char *image = g_build_filename(b->options->out, item->image, NULL);
-        g_autofree char *mask = g_build_filename(b->options->out, item->mask, NULL);
-        if (g_hash_table_add(seen, g_path_get_dirname(image)) &&
-            !check_folder(b, item, image, mask, error))
-            return FALSE;
-        if (!cg_manifest_is_new(b->manifest))
-            continue;
-        const gboolean taken = g_file_test(image, G_FILE_TEST_EXISTS);
-        if (!taken && !g_file_test(mask, G_FILE_TEST_EXISTS))
-            continue;
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "%s: is there already, and no manifest says that it was generated; choose an "
-                    "empty --out",
-                    taken ? image : mask);
-        return FALSE;
-    }
-    return TRUE;
-}
-
 static gboolean open_latents(Batch *b, GError **error)
 {
     const CgBatchOptions *o = b->options;
@@ -546,7 +422,7 @@ static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
     for (guint i = 0; i < b->items->len; i++)
         steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;
     if (!announce(b, error) || !(b->manifest = cg_manifest_open(b->options->out, error)) ||
-        !check_out(b, error))
+        !cg_outputs_check(b->options->out, b->manifest, b->outputs, b->items->len, error))
         return FALSE;
     if (b->options->save_latents && cg_manifest_count(b->manifest) > 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
@@ -559,36 +435,18 @@ static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
     return TRUE;
 }
 
-/* One row of the sheet: normal image, mask, result, and what changed. Images go to KEPT. */
-static gboolean sheet_row(const Batch *b, const Item *item, GPtrArray *kept, CgSheetCell cells[4],
-                          GError **error)
-{
-    g_autofree char *image_path = g_build_filename(b->options->out, item->image, NULL);
-    g_autofree char *mask_path = g_build_filename(b->options->out, item->mask, NULL);
-    CgImage *normal = cg_image_load(item->job->normal, NULL, error);
-    CgImage *mask = normal ? cg_image_load(mask_path, NULL, error) : NULL;
-    CgImage *made = mask ? cg_image_load(image_path, NULL, error) : NULL;
-    CgImage *change = made ? cg_image_difference(normal, made, 1) : NULL;
-    CgImage *const row[] = {normal, mask, made, change};
-    const char *const captions[] = {"normal", "mask", item->job->prompt, "difference"};
-    for (int k = 0; k < 4; k++) {
-        if (row[k])
-            g_ptr_array_add(kept, row[k]);
-        cells[k] = (CgSheetCell){row[k], captions[k]};
-    }
-    return change != NULL;
-}
-
 static gboolean write_sheet(const Batch *b, GError **error)
 {
-    CgSheetCell cells[4 * SHEET_ROWS];
-    const int rows = (int)MIN(b->items->len, (guint)SHEET_ROWS);
-    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
-    for (int i = 0; i < rows; i++)
-        if (!sheet_row(b, &g_array_index(b->items, Item, i), kept, cells + 4 * i, error))
-            return FALSE;
-    g_autoptr(CgImage) sheet = cg_contact_sheet(cells, 4 * rows, 4, SHEET_CELL, error);
-    return sheet && cg_image_save_png(sheet, b->options->sheet, error);
+    const guint count = b->items->len;
+    g_autofree const char **normals = g_new(const char *, count);
+    g_autofree const char **captions = g_new(const char *, count);
+    for (guint i = 0; i < count; i++) {
+        const CgJob *job = g_array_index(b->items, Item, i).job;
+        normals[i] = job->normal;
+        captions[i] = job->prompt;
+    }
+    return cg_outputs_sheet(b->options->out, b->outputs, normals, captions, count,
+                            b->options->sheet, error);
 }
 
 gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
@@ -597,7 +455,6 @@ gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOption
     g_auto(Batch) b = {.model = model, .options = options};
     *summary = (CgBatchSummary){0};
     b.items = g_array_new(FALSE, TRUE, sizeof(Item));
-    g_array_set_clear_func(b.items, item_clear);
     b.saved_names = g_ptr_array_new_with_free_func(g_free);
     b.saved = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
     if (!prepare(&b, jobs, error))

@@ -1,11 +1,6 @@
 /* batch: many jobs into one folder of results, resumable.
  *
- *     OUT/manifest.jsonl
- *     OUT/<category>/test/<defect>/000.png
- *     OUT/<category>/ground_truth/<defect>/000_mask.png
- *
- * The layout of MVTec AD: stems are digits of equal width, images 8-bit PNG of the normal image's
- * size and channels, masks 0 and 255.
+ * The folder is laid out as output.h says; images have the normal image's size and channels.
  */
 #ifndef CG_PIPELINE_BATCH_H
 #define CG_PIPELINE_BATCH_H

@@ -1,12 +1,12 @@
 #include "pipeline/job.h"
 
 #include "base/file.h"
+#include "pipeline/output.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MAX_JOBS_FILE ((size_t)256 << 20)
-#define MAX_NAME      100
 
 typedef enum { KEY_PATH, KEY_STRING, KEY_INT64, KEY_INT, KEY_DOUBLE, KEY_BOOL } KeyType;
 
@@ -297,69 +297,9 @@ gboolean cg_job_settings(const CgJob *job, CgGenerateSettings *s, GError **error
     return TRUE;
 }
 
-/* TEXT as a folder name: lower case letters, digits, '_' and '-'; NULL when nothing is left. */
-static char *folder_name(const char *text)
-{
-    g_autofree char *lower = g_utf8_strdown(text, -1);
-    g_autoptr(GString) name = g_string_new(NULL);
-    for (const char *p = lower; *p && name->len < MAX_NAME; p = g_utf8_next_char(p)) {
-        const gunichar c = g_utf8_get_char(p);
-        if (g_unichar_isalnum(c) || c == '-')
-            g_string_append_unichar(name, c);
-        else if (name->len && name->str[name->len - 1] != '_')
-            g_string_append_c(name, '_');
-    }
-    while (name->len && name->str[name->len - 1] == '_')
-        g_string_truncate(name, name->len - 1);
-    return name->len ? g_strdup(name->str) : NULL;
-}
-
-/* CATEGORY of ".../CATEGORY/(train|test)/<type>/file", or NULL. */
-static char *category_of_path(const char *path)
-{
-    g_autofree char *absolute = g_canonicalize_filename(path, NULL);
-    g_autofree char *type = g_path_get_dirname(absolute);
-    g_autofree char *split = g_path_get_dirname(type);
-    g_autofree char *split_name = g_path_get_basename(split);
-    g_autofree char *category = g_path_get_dirname(split);
-    g_autofree char *name = g_path_get_basename(category);
-    if (!g_str_equal(split_name, "train") && !g_str_equal(split_name, "test"))
-        return NULL;
-    return g_utf8_validate(name, -1, NULL) ? folder_name(name) : NULL;
-}
-
-static gboolean check_folder_name(const char *what, const char *name, GError **error)
-{
-    if (*name && *name != '.' && !strpbrk(name, "/\\") && strlen(name) <= MAX_NAME &&
-        g_utf8_validate(name, -1, NULL))
-        return TRUE;
-    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                "the %s \"%.40s\" becomes a folder's name: no slash, no leading dot, at most %d "
-                "bytes",
-                what, name, MAX_NAME);
-    return FALSE;
-}
-
 gboolean cg_job_name(CgJob *job, GError **error)
 {
-    if (!job->category)
-        job->category = category_of_path(job->normal);
-    if (!job->category)
-        job->category = g_strdup("object");
-    if (!job->defect) {
-        g_autofree char *slug = folder_name(job->prompt);
-        g_autofree char *tail = g_strconcat("_", job->category, NULL);
-        if (slug && g_str_has_suffix(slug, tail))
-            slug[strlen(slug) - strlen(tail)] = '\0';
-        job->defect = slug ? g_steal_pointer(&slug) : g_strdup("defect");
-    }
-    if (g_str_equal(job->defect, "good")) {
-        g_set_error_literal(error, CG_ERROR, CG_ERROR_USAGE,
-                            "a defect can't be called \"good\": that folder is for normal images");
-        return FALSE;
-    }
-    return check_folder_name("category", job->category, error) &&
-           check_folder_name("defect", job->defect, error);
+    return cg_output_folders(job->normal, job->prompt, &job->category, &job->defect, error);
 }
 
 gboolean cg_job_check(CgJob *job, GError **error)

@@ -1,0 +1,240 @@
+#include "pipeline/augment.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "pipeline/output.h"
+#include "pipeline/pictures.h"
+#include "synthesis/cutpaste.h"
+
+#include <string.h>
+
+#define CACHE_BYTES ((gsize)512 << 20)
+#define CHUNK       16 /* images of each thread between two looks at the manifest */
+
+typedef struct {
+    const char *name;
+    void (*make)(const CgImage *normal, CgRng *rng, CgSynthesis *out);
+} Method;
+
+static const Method methods[] = {
+    {"cutpaste", cg_cutpaste},
+    {"scar", cg_cutpaste_scar},
+    {"cutpaste-union", cg_cutpaste_union},
+};
+
+const char *cg_augment_method_name(guint index)
+{
+    return index < G_N_ELEMENTS(methods) ? methods[index].name : NULL;
+}
+
+typedef struct {
+    char *category, *defect;
+    json_t *row;   /* made, pictures written; NULL otherwise */
+    gboolean done; /* was there before */
+    GError *error;
+} Item;
+
+typedef struct {
+    const CgAugmentOptions *options;
+    const Method *method;
+    CgPictures *pictures;
+    CgManifest *manifest;
+    CgOutput *outputs;
+    Item *items; /* [count] */
+    CgProgress *progress;
+} Run;
+
+static void run_clear(Run *r)
+{
+    for (guint i = 0; r->items && i < r->options->count; i++) {
+        g_free(r->items[i].category);
+        g_free(r->items[i].defect);
+        json_decref(r->items[i].row);
+        g_clear_error(&r->items[i].error);
+    }
+    g_free(r->items);
+    cg_outputs_free(r->outputs, r->options->count);
+    cg_pictures_free(r->pictures);
+    cg_manifest_close(r->manifest);
+    cg_progress_free(r->progress);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+static const char *normal_path(const Run *r, guint i)
+{
+    return g_ptr_array_index(r->options->normals, i % r->options->normals->len);
+}
+
+static gboolean find_method(Run *r, GError **error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
+        if (g_str_equal(methods[i].name, r->options->method))
+            r->method = &methods[i];
+    if (r->method)
+        return TRUE;
+    g_autoptr(GString) names = g_string_new(methods[0].name);
+    for (size_t i = 1; i < G_N_ELEMENTS(methods); i++)
+        g_string_append_printf(names, ", %s", methods[i].name);
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown method \"%s\"; there are %s",
+                r->options->method, names->str);
+    return FALSE;
+}
+
+static gboolean name_outputs(Run *r, GError **error)
+{
+    const guint count = r->options->count;
+    g_autofree const char **categories = g_new(const char *, count);
+    g_autofree const char **defects = g_new(const char *, count);
+    r->items = g_new0(Item, count);
+    for (guint i = 0; i < count; i++) {
+        Item *item = &r->items[i];
+        item->category = g_strdup(r->options->category);
+        item->defect = g_strdup(r->options->defect);
+        if (!cg_output_folders(normal_path(r, i), r->method->name, &item->category, &item->defect,
+                               error))
+            return FALSE;
+        categories[i] = item->category;
+        defects[i] = item->defect;
+    }
+    r->outputs = cg_outputs_new(categories, defects, count);
+    return TRUE;
+}
+
+static json_t *absolute(const char *path)
+{
+    g_autofree char *full = g_canonicalize_filename(path, NULL);
+    return json_string(full);
+}
+
+/* What tells one result from another. */
+static char *item_key(const Run *r, guint i, const CgPicture *normal)
+{
+    g_autofree char *text = g_strdup_printf("%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s", r->method->name,
+                                            r->options->seed, i, normal->sha256, CAGEN_VERSION);
+    return cg_output_key(text);
+}
+
+static json_t *make_row(const Run *r, guint i, const CgPicture *normal, const char *key,
+                        CgSynthesis *made)
+{
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "image", r->outputs[i].image,
+                            "mask", r->outputs[i].mask, "category", r->items[i].category, "defect",
+                            r->items[i].defect, "method", r->method->name, "seed",
+                            (json_int_t)r->options->seed, "sample", (json_int_t)i);
+    json_object_set_new(row, "normal", absolute(normal_path(r, i)));
+    json_object_set_new(row, "normal_sha256", json_string(normal->sha256));
+    json_object_set(row, "parameters", made->parameters);
+    json_object_set_new(row, "version", json_string(CAGEN_VERSION));
+    json_object_set_new(row, "kept", json_true());
+    json_object_set_new(row, "scores", json_object());
+    json_object_set_new(row, "key", json_string(key));
+    return row;
+}
+
+static gboolean check_size(const char *path, const CgImage *image, GError **error)
+{
+    if (MIN(image->width, image->height) >= CG_SYNTHESIS_MIN_SIDE)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                "%s: a picture of %dx%d is too small; at least %dx%d is needed", path, image->width,
+                image->height, CG_SYNTHESIS_MIN_SIDE, CG_SYNTHESIS_MIN_SIDE);
+    return FALSE;
+}
+
+/* Image I, its pictures written and its row made; any thread. */
+static gboolean make_item(const Run *r, guint i, GError **error)
+{
+    Item *item = &r->items[i];
+    g_auto(CgSynthesis) made = {0};
+    if (!cg_cancel_check(error))
+        return FALSE;
+    g_autoptr(CgPicture) normal = cg_pictures_get(r->pictures, normal_path(r, i), FALSE, error);
+    if (!normal || !check_size(normal_path(r, i), normal->image, error))
+        return FALSE;
+    CgRng rng = cg_rng((uint64_t)r->options->seed, CG_STREAM(CG_STREAM_AUGMENT, i));
+    g_autofree char *key = item_key(r, i, normal);
+    if (!cg_output_is_done(r->options->out, r->manifest, &r->outputs[i], key, &item->done, error))
+        return FALSE;
+    if (item->done)
+        return TRUE;
+    r->method->make(normal->image, &rng, &made);
+    if (!cg_output_write_pictures(r->options->out, &r->outputs[i], made.image, made.mask, error))
+        return FALSE;
+    item->row = make_row(r, i, normal, key, &made);
+    return TRUE;
+}
+
+/* Writes the rows of BEGIN..END in their order, up to the first that failed. What was made behind
+ * it has no row and is removed. */
+static gboolean write_rows(Run *r, guint begin, guint end, CgRowFunction row_done, void *data,
+                           CgBatchSummary *summary, GError **error)
+{
+    gboolean ok = TRUE;
+    for (guint i = begin; i < end; i++) {
+        Item *item = &r->items[i];
+        if (ok && item->error) {
+            g_propagate_error(error, g_steal_pointer(&item->error));
+            ok = FALSE;
+        }
+        if (ok && item->done) {
+            summary->skipped++;
+            cg_progress_skip(r->progress, 1);
+        }
+        if (!item->row)
+            continue;
+        if (!ok) {
+            cg_output_remove(r->options->out, r->manifest, &r->outputs[i]);
+        } else if (cg_output_write_row(r->options->out, r->manifest, &r->outputs[i], item->row,
+                                       error)) {
+            summary->made++;
+            if (row_done)
+                row_done(data, item->row);
+        } else {
+            ok = FALSE;
+        }
+        g_clear_pointer(&item->row, json_decref);
+    }
+    cg_progress_update(r->progress, summary->made, NULL);
+    return ok;
+}
+
+static gboolean write_sheet(const Run *r, GError **error)
+{
+    const guint count = r->options->count;
+    g_autofree const char **normals = g_new(const char *, count);
+    g_autofree const char **captions = g_new(const char *, count);
+    for (guint i = 0; i < count; i++) {
+        normals[i] = normal_path(r, i);
+        captions[i] = r->method->name;
+    }
+    return cg_outputs_sheet(r->options->out, r->outputs, normals, captions, count,
+                            r->options->sheet, error);
+}
+
+gboolean cg_augment_run(const CgAugmentOptions *options, CgRowFunction row_done, void *data,
+                        CgBatchSummary *summary, GError **error)
+{
+    g_auto(Run) r = {.options = options};
+    const int threads = cg_threads();
+    const guint chunk = (guint)(threads * CHUNK);
+    const double start = cg_seconds();
+    *summary = (CgBatchSummary){0};
+    if (!cg_image_init(error) || !find_method(&r, error) || !name_outputs(&r, error) ||
+        !(r.manifest = cg_manifest_open(options->out, error)) ||
+        !cg_outputs_check(options->out, r.manifest, r.outputs, options->count, error))
+        return FALSE;
+    r.pictures = cg_pictures_new(CACHE_BYTES);
+    r.progress = cg_progress_new("images", options->count);
+    for (guint begin = 0; begin < options->count; begin += chunk) {
+        const guint end = MIN(begin + chunk, options->count);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+        for (guint i = begin; i < end; i++)
+            make_item(&r, i, &r.items[i].error);
+        if (!write_rows(&r, begin, end, row_done, data, summary, error))
+            return FALSE;
+    }
+    if (summary->made)
+        summary->seconds_per_image = (cg_seconds() - start) / summary->made;
+    return !options->sheet || write_sheet(&r, error);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# cagen augment as its user runs it.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+augment() {
+    "$CAGEN" augment "$@"
+}
+# refused CODE TEXT OPTION...: fails with the exit code and a message that holds TEXT.
+refused() {
+    local code=0
+    augment "${@:3}" >stdout 2>stderr || code=$?
+    is "exit code of ${*:3}" "$code" "$1"
+    grep -qF -- "$2" stderr || fail "${*:3}: $(cat stderr)"
+    is "lines of error" "$(wc -l <stderr)" 1
+}
+for i in 0 1 2; do draw_picture "bottle/train/good/$i.ppm" 64 48 $i; done
+
+echo "== the tree, the manifest, the summary"
+augment --method cutpaste --normal bottle/train/good --out one >stdout 2>stderr
+is "files" "$(cd one && find . -type f | sort | tr '\n' ' ')" \
+    "./bottle/ground_truth/cutpaste/000_mask.png ./bottle/ground_truth/cutpaste/001_mask.png ./bottle/ground_truth/cutpaste/002_mask.png ./bottle/test/cutpaste/000.png ./bottle/test/cutpaste/001.png ./bottle/test/cutpaste/002.png ./manifest.jsonl "
+is "standard output" "$(head -1 stdout)" "one/bottle/test/cutpaste/000.png"
+grep -q '^made 3 images; .* images per second$' stderr || fail "summary: $(cat stderr)"
+is "rows" "$(wc -l <one/manifest.jsonl)" 3
+for key in image mask category defect method seed sample normal normal_sha256 parameters version kept scores key; do
+    is "\"$key\"" "$(grep -c "[{,]\"$key\":" one/manifest.jsonl)" 3
+done
+grep -q "\"normal_sha256\":\"$(sha256sum <bottle/train/good/1.ppm | cut -d' ' -f1)\"" one/manifest.jsonl || fail "SHA-256"
+
+echo "== each method: same bytes with any number of threads, outside the mask the normal image"
+for method in cutpaste scar cutpaste-union; do
+    augment --method $method --normal bottle/train/good --count 40 --threads 1 --sheet sheet.png -q --out "$method-1" >/dev/null
+    augment --method $method --normal bottle/train/good --count 40 --threads 3 -q --out "$method-3" >/dev/null
+    diff -r "$method-1" "$method-3" || fail "$method depends on threads"
+    test -s sheet.png || fail "no sheet"
+    rm sheet.png
+    for i in 000 017 039; do
+        n=$((10#$i % 3))
+        changed=$("$CAGEN_TOOLS/compare_pictures" bottle/train/good/$n.ppm "$method-1/bottle/test/$method/$i.png" \
+            "$method-1/bottle/ground_truth/$method/${i}_mask.png")
+        [[ $changed == *"outside 0 of"* && $changed != "inside 0 of"* ]] || fail "$method $i: $changed"
+    done
+    augment --method $method --normal bottle/train/good --seed 1 -q --out "$method-other" >/dev/null
+    ! cmp -s "$method-1/bottle/test/$method/000.png" "$method-other/bottle/test/$method/000.png" ||
+        fail "$method: the seed changes nothing"
+done
+
+echo "== an image does not depend on how many are made; the same command continues"
+augment --method scar --normal bottle/train/good --count 25 -q --out part >/dev/null
+augment --method scar --normal bottle/train/good --count 40 --out part >stdout 2>stderr
+is "made again" "$(wc -l <stdout)" 15
+grep -q 'made 15 images, 25 were there already' stderr || fail "summary: $(cat stderr)"
+diff -r part scar-1 || fail "continued differs"
+rm part/bottle/test/scar/007.png
+augment --method scar --normal bottle/train/good --count 40 -q --out part >stdout
+is "made again" "$(cat stdout)" "part/bottle/test/scar/007.png"
+diff -r part scar-1 || fail "mended differs"
+refused 2 "was made with other settings" --method scar --normal bottle/train/good --count 40 --seed 2 --out part
+refused 2 "another count of digits" --method scar --normal bottle/train/good --count 1001 --out part
+
+echo "== one grey image; names"
+draw_mask grey.pgm 40 40 10 10 20 9
+augment --method cutpaste-union --normal grey.pgm --count 2 --category part --defect pasted -q --out grey --json >stdout
+is "rows" "$(diff stdout grey/manifest.jsonl && wc -l <stdout)" 2
+ls grey/part/test/pasted/001.png grey/part/ground_truth/pasted/001_mask.png >/dev/null
+
+echo "== what is wrong is told, and leaves nothing behind"
+refused 2 "--method is missing" --normal grey.pgm --out bad
+refused 2 "unknown method \"copy\"; there are cutpaste" --method copy --normal grey.pgm --out bad
+refused 2 "--normal is missing" --method scar --out bad
+refused 2 "--out is missing" --method scar --normal grey.pgm
+refused 2 "--count must be" --method scar --normal grey.pgm --count 0 --out bad
+refused 2 "--seed must be" --method scar --normal grey.pgm --seed -1 --out bad
+refused 2 "\"good\"" --method scar --normal grey.pgm --defect good --out bad
+refused 1 "nothing.png" --method scar --normal nothing.png --out bad
+mkdir empty && refused 1 "holds no images" --method scar --normal empty --out bad
+draw_picture tiny.ppm 15 40
+refused 1 "too small" --method scar --normal tiny.ppm --out bad
+echo "not a picture" >bottle/train/good/1.ppm
+refused 1 "1.ppm" --method scar --normal bottle/train/good --threads 2 --out half
+is "made before the broken one" "$(cd half && find . -type f | sort | tr '\n' ' ')" \
+    "./bottle/ground_truth/scar/000_mask.png ./bottle/test/scar/000.png ./manifest.jsonl "
