@@ -78,6 +78,6 @@ mkdir empty && refused 1 "holds no images" --method scar --normal empty --out ba
 draw_picture tiny.ppm 15 40
 refused 1 "too small" --method scar --normal tiny.ppm --out bad
 echo "not a picture" >bottle/train/good/1.ppm
-refused 1 "1.ppm" --method scar --normal bottle/train/good --threads 2 --out half
+refused 1 "1.ppm" --method scar --normal bottle/train/good --threads 2 -q --out half
 is "made before the broken one" "$(cd half && find . -type f | sort | tr '\n' ' ')" \
     "./bottle/ground_truth/scar/000_mask.png ./bottle/test/scar/000.png ./manifest.jsonl "
