@@ -91,29 +91,36 @@ static gboolean is_fast(const char *name)
     return !g_str_has_prefix(name, "ref") && !strstr(name, "gemm");
 }
 
-/* brgconv on AVX-512 is 5 to 20 % faster than the library's other kernels, but adds up partial sums
+/* The kernels over small matrix products: "brgconv:..." (2.6), "brg_conv_fwd:..." (3.7), and
+ * "brgconv_1x1:..."; their AMX variants are another matter. */
+static gboolean is_products(const char *name, gboolean pointwise)
+{
+    return g_str_has_prefix(name, "brg") && !strstr(name, "amx") &&
+           (strstr(name, "1x1") != NULL) == pointwise;
+}
+
+/* They are 5 to 20 % faster than the library's other kernels on AVX-512, but add up partial sums
  * over chunks of inputs and of kernel rows. Where those are cut depends on block sizes that the
  * library chooses by estimated speed on so many threads: 320>4 at 64x64 gave other bytes with 12
- * threads than with 2, 640>320 with 128. So it runs only in slabs, which are planned for one
+ * threads than with 2, 640>320 with 128. So they run only in slabs, which are planned for one
  * thread. */
 static gboolean is_for_slabs(const char *name, gconstpointer weight)
 {
     (void)weight;
-    return g_str_has_prefix(name, "brgconv:") && !strstr(name, "amx");
+    return is_products(name, FALSE);
 }
 
 /* Fast, and summing in an order that does not depend on the number of threads. The kernels named
- * jit keep one sum per output from the first input to the last. So does brgconv_1x1, or it has the
- * same chunks always (f32); except in bf16 where inputs are so many (about 3600) that they do not
- * fit the level 2 cache at once (5120>1280: other bytes with 3 threads). With AMX there is one
- * chunk. */
+ * jit keep one sum per output from the first input to the last. So do the products for 1x1, or they
+ * have the same chunks always (f32); except in bf16 where inputs are so many (about 3600) that they
+ * do not fit the level 2 cache at once (5120>1280: other bytes with 3 threads). With AMX there is
+ * one chunk. */
 static gboolean is_for_all_threads(const char *name, gconstpointer weight)
 {
     const CgWeight *w = weight;
-    if (!is_fast(name) || is_for_slabs(name, w))
+    if (!is_fast(name) || is_products(name, FALSE))
         return FALSE;
-    return !g_str_has_prefix(name, "brgconv_1x1") || strstr(name, "amx") || w->dtype == CG_F32 ||
-           w->g.c_in <= 3072;
+    return !is_products(name, TRUE) || w->dtype == CG_F32 || w->g.c_in <= 3072;
 }
 
 static gboolean is_no_reference(const char *name, gconstpointer weight)
