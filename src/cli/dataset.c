@@ -13,6 +13,7 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
+    {"check", "list every problem of a data set", cg_cli_dataset_check},
     {"info", "tell what is in a data set", cg_cli_dataset_info},
 };
 
@@ -60,4 +61,10 @@ char *cg_cli_dataset_show(const char *name)
             g_string_append_c(shown, *p);
     }
     return g_string_free(shown, FALSE);
+}
+
+json_t *cg_cli_dataset_json(const char *name)
+{
+    g_autofree char *valid = g_utf8_make_valid(name, -1);
+    return json_string(valid);
 }

@@ -24,10 +24,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"layout", 0, 0, G_OPTION_ARG_STRING, &o->layout,
-         "auto, mvtec, loco, mvtec2, btad, visa, ksdd, ksdd2, realiad, tile, folder or textures "
-         "(default: as it looks)",
-         "NAME"},
+        {"layout", 0, 0, G_OPTION_ARG_STRING, &o->layout, CG_CLI_DATASET_LAYOUTS, "NAME"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "one JSON object", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->paths, NULL, NULL},
         G_OPTION_ENTRY_NULL,
@@ -99,12 +96,6 @@ static void print_table(const CgDataset *d, const GArray *groups)
                d->problems->len == 1 ? "" : "s");
 }
 
-static json_t *text(const char *bytes)
-{
-    g_autofree char *valid = g_utf8_make_valid(bytes, -1);
-    return json_string(valid);
-}
-
 static void print_json(const CgDataset *d, const GArray *groups)
 {
     g_autoptr(json_t) object = json_object();
@@ -112,14 +103,15 @@ static void print_json(const CgDataset *d, const GArray *groups)
     for (guint i = 0; i < groups->len; i++) {
         const Group *g = &g_array_index(groups, Group, i);
         json_t *row = json_object();
-        json_object_set_new(row, "category", text(g->first->category));
-        json_object_set_new(row, "split", text(cg_dataset_split_name(g->first->split)));
-        json_object_set_new(row, "defect", text(g->first->defect));
+        json_object_set_new(row, "category", cg_cli_dataset_json(g->first->category));
+        json_object_set_new(row, "split",
+                            cg_cli_dataset_json(cg_dataset_split_name(g->first->split)));
+        json_object_set_new(row, "defect", cg_cli_dataset_json(g->first->defect));
         json_object_set_new(row, "images", json_integer(g->images));
         json_object_set_new(row, "masks", json_integer(g->masks));
         json_array_append_new(rows, row);
     }
-    json_object_set_new(object, "path", text(d->root));
+    json_object_set_new(object, "path", cg_cli_dataset_json(d->root));
     json_object_set_new(object, "layout", json_string(cg_layout_name(d->layout)));
     json_object_set_new(object, "images", json_integer(d->samples->len));
     json_object_set_new(object, "unlabelled", json_integer(d->unlabelled));

@@ -51,6 +51,8 @@ void cg_dataset_add(CgDataset *d, const char *category, const char *defect, CgDa
 /* TEXT: see CgProblem. NAME may be NULL: the folder itself. */
 void cg_dataset_problem(CgDataset *d, CgProblemKind kind, const CgFolder *folder, const char *name,
                         const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* What ERROR says without the "PATH: " in front, for problems, which name their path. */
+const char *cg_dataset_reason(const GError *error, const char *path);
 /* Takes PATH and TEXT. */
 void cg_dataset_problem_at(CgDataset *d, CgProblemKind kind, char *path, char *text);
 /* All files of FOLDER as strays, except readme and license files. ONLY_OTHER: only those that are

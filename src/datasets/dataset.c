@@ -111,6 +111,13 @@ void cg_dataset_add(CgDataset *d, const char *category, const char *defect, CgDa
     g_array_append_val(d->samples, sample);
 }
 
+const char *cg_dataset_reason(const GError *error, const char *path)
+{
+    const gsize n = strlen(path);
+    const char *text = error->message;
+    return !strncmp(text, path, n) && !strncmp(text + n, ": ", 2) ? text + n + 2 : text;
+}
+
 void cg_dataset_problem_at(CgDataset *d, CgProblemKind kind, char *path, char *text)
 {
     CgProblem *p = g_new(CgProblem, 1);

@@ -36,10 +36,7 @@ static int mask_says(const char *path, char **reason)
     g_autoptr(GError) error = NULL;
     g_autoptr(CgImage) mask = cg_image_load(path, NULL, &error);
     if (!mask) {
-        /* The message begins with the path, which the problem has already. */
-        const gsize n = strlen(path);
-        const char *text = error->message;
-        *reason = g_strdup(g_str_has_prefix(text, path) && text[n] == ':' ? text + n + 2 : text);
+        *reason = g_strdup(cg_dataset_reason(error, path));
         return -1;
     }
     const size_t bytes = (size_t)mask->width * (size_t)mask->height * (size_t)mask->channels;
