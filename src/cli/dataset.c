@@ -15,6 +15,7 @@ typedef struct {
 static const Command commands[] = {
     {"check", "list every problem of a data set", cg_cli_dataset_check},
     {"info", "tell what is in a data set", cg_cli_dataset_info},
+    {"export", "write a data set in the form that other software reads", cg_cli_dataset_export},
 };
 
 static void print_help(FILE *to)
