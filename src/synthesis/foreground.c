@@ -348,7 +348,7 @@ static guint8 *cut_steepest(const View *view, double spread, double *threshold)
 static gboolean looks_like_object(const CgForegroundFacts *facts)
 {
     return facts->spread > 0 && facts->area > 0.03 && facts->area < 0.9 && facts->framed < 0.6 &&
-           facts->contrast > 7 * facts->spread && facts->contrast > 25 && facts->litter < 0.05;
+           facts->contrast > 11 * facts->spread && facts->contrast > 25 && facts->litter < 0.05;
 }
 
 static CgImage *whole(int width, int height)
