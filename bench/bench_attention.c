@@ -4,13 +4,13 @@
  *     bench_attention [path] [threads]
  *
  * GFLOP/s count 4 n heads tq tk head_dim operations; the percentage is of the multiply-add rate
- * measured in this run (vfmadd231ps for f32 kernels, vdpbf16ps for bf16 ones). Times are the best
- * of half a second; with one thread they are processor time, so that a busy machine does not
- * blur them.
+ * measured in this run (support/peak.h). Times are the best of half a second; with one thread they
+ * are processor time, so that a busy machine does not blur them.
  */
 #include "base/rng.h"
+#include "base/system.h"
 #include "engine/cpu/attention-private.h"
-#include "peak.h"
+#include "support/peak.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,18 +48,25 @@ static double seconds(const CgAttentionPath *path, const CgAttention *a, int thr
     double best = 1e9, until = cg_seconds() + 0.5;
     int times = 0;
     while (times < 2 || cg_seconds() < until) {
-        double start = clock_seconds(threads);
+        double start = bench_clock(threads);
         g_autoptr(GError) error = NULL;
         if (!cg_attention_run(path, a, threads, pool, &error))
             g_error("%s", error->message);
-        best = MIN(best, clock_seconds(threads) - start);
+        best = MIN(best, bench_clock(threads) - start);
         times++;
     }
     return best;
 }
 
-static void bench(const Shape *s, CgDType dtype, const char *only, int threads, const double *peaks,
-                  CgPool *pool)
+static double path_peak(const CgAttentionPath *path, const BenchPeaks *peaks)
+{
+    if (path->dtypes & (1u << CG_F32))
+        return peaks->f32;
+    return strcmp(path->name, "amx") == 0 ? peaks->amx : peaks->bf16;
+}
+
+static void bench(const Shape *s, CgDType dtype, const char *only, int threads,
+                  const BenchPeaks *peaks, CgPool *pool)
 {
     size_t width = (size_t)s->heads * s->dim;
     CgAttention a = {.dtype = dtype,
@@ -85,7 +92,7 @@ static void bench(const Shape *s, CgDType dtype, const char *only, int threads, 
             continue;
         double time = seconds(path, &a, threads, pool);
         double gflops = 4.0 * s->n * s->heads * s->tq * (double)s->tk * s->dim / time * 1e-9;
-        double most = path->dtypes & (1u << CG_F32) ? peaks[0] : peaks[1];
+        double most = path_peak(path, peaks) * 1e-9;
         printf("%-12s %d x %2d x %4d x %4d, d %3d  %-4s  %-12s %9.3f ms %8.1f GFLOP/s", s->what,
                s->n, s->heads, s->tq, s->tk, s->dim, cg_dtype_name(dtype), path->name, time * 1e3,
                gflops);
@@ -102,14 +109,14 @@ int main(int argc, char **argv)
 {
     const char *only = argc > 1 && *argv[1] ? argv[1] : NULL;
     int threads = argc > 2 ? atoi(argv[2]) : cg_threads();
-    double peaks[2] = {0, 0};
-    measure_peaks(&peaks[0], &peaks[1], threads);
-    printf("%s, %d threads: %.1f GFLOP/s in f32, %.1f in bf16\n", cg_cpu_features()->model, threads,
-           peaks[0], peaks[1]);
+    const BenchPeaks peaks = bench_peaks_measure(threads);
+    printf("%s, %d threads: %.1f GFLOP/s in f32, %.1f in bf16, %.1f on AMX tiles\n",
+           cg_cpu_features()->model, threads, peaks.f32 * 1e-9, peaks.bf16 * 1e-9,
+           peaks.amx * 1e-9);
     CgPool *pool = cg_pool_new();
     for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++) {
-        bench(&shapes[i], CG_F32, only, threads, peaks, pool);
-        bench(&shapes[i], CG_BF16, only, threads, peaks, pool);
+        bench(&shapes[i], CG_F32, only, threads, &peaks, pool);
+        bench(&shapes[i], CG_BF16, only, threads, &peaks, pool);
     }
     cg_pool_unref(pool);
     return 0;

@@ -8,8 +8,9 @@
  * a second; with one thread they are processor time, so that a busy machine does not blur them.
  */
 #include "base/rng.h"
+#include "base/system.h"
 #include "engine/cpu/onednn.h"
-#include "peak.h"
+#include "support/peak.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,13 +56,13 @@ static void bench(CgOnednn *library, const Shape *s, CgDType dtype, int threads,
     double first = 0, best = 1e9, until = cg_seconds() + 0.5;
     for (int i = 0; i < 3 || cg_seconds() < until; i++) {
         g_autoptr(GError) error = NULL;
-        double start = clock_seconds(threads);
+        double start = bench_clock(threads);
         if (!cg_onednn_conv2d(library, weight, x, NULL, y, &error)) {
             printf("%s\n", error->message);
             cg_onednn_weight_free(library, weight);
             return;
         }
-        double time = clock_seconds(threads) - start;
+        double time = bench_clock(threads) - start;
         first = i == 0 ? time : first;
         best = MIN(best, time);
     }
@@ -80,18 +81,17 @@ static void bench(CgOnednn *library, const Shape *s, CgDType dtype, int threads,
 int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : cg_threads();
-    double peaks[2] = {0, 0};
     char name[64], isa[64];
     cg_threads_set(threads);
-    measure_peaks(&peaks[0], &peaks[1], threads);
+    const BenchPeaks peaks = bench_peaks_measure(threads);
     cg_onednn_describe(name, isa);
     printf("%s, %s (%s), %d threads: %.1f GFLOP/s in f32, %.1f in bf16\n", cg_cpu_features()->model,
-           name, isa, threads, peaks[0], peaks[1]);
+           name, isa, threads, peaks.f32 * 1e-9, bench_peak_for(&peaks, CG_BF16) * 1e-9);
     CgPool *pool = cg_pool_new();
     CgOnednn *library = cg_onednn_new(pool);
     for (size_t i = 0; i < G_N_ELEMENTS(shapes); i++) {
-        bench(library, &shapes[i], CG_F32, threads, peaks[0]);
-        bench(library, &shapes[i], CG_BF16, threads, peaks[1]);
+        bench(library, &shapes[i], CG_F32, threads, peaks.f32 * 1e-9);
+        bench(library, &shapes[i], CG_BF16, threads, bench_peak_for(&peaks, CG_BF16) * 1e-9);
     }
     cg_onednn_free(library);
     cg_pool_unref(pool);
