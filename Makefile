@@ -1,7 +1,10 @@
 # A thin front for CMake: `make help` lists what there is.
-# JOBS=N limits parallel compilation, FUZZ_SECONDS=N the time per fuzz target.
+# JOBS=N limits parallel compilation, FUZZ_SECONDS=N the time per fuzz target. `make bench` takes
+# REPEATS=N timed runs, MODEL=DIR CONTROLNET=DIR (else it makes a model of random weights, 5.7 GB), and
+# compares with what CAGEN_PEER_PYTHON has.
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 FUZZ_SECONDS ?= 60
+REPEATS ?= 5
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -28,8 +31,12 @@ check-full: check
 
 bench: build
 	@for program in build/release/bench/bench_*; do \
+	    case "$$program" in */bench_model) continue;; esac; \
 	    if [ -f "$$program" ] && [ -x "$$program" ]; then "$$program" || exit 1; fi; \
 	done
+	@build/release/bench/bench_model --repeats $(REPEATS) $(if $(MODEL),--model '$(MODEL)') \
+	    $(if $(CONTROLNET),--controlnet '$(CONTROLNET)')
+	@if [ -n "$$CAGEN_PEER_PYTHON" ]; then bench/compare.sh --repeats $(REPEATS); fi
 
 asan:
 	@scripts/install-deps.sh asan
@@ -58,7 +65,7 @@ help:
 	@echo 'make demo      build, then put defects into four drawn parts with a miniature model'
 	@echo 'make check     build and run all tests'
 	@echo 'make check-full  and networks of Stable Diffusion 1.5 size (5 GB of memory)'
-	@echo 'make bench     speed of the kernels'
+	@echo 'make bench     speed of the kernels, and of the networks at full size'
 	@echo 'make asan      all tests and every fuzz target under address and undefined-behaviour sanitizers'
 	@echo 'make fuzz      the fuzz targets alone, FUZZ_SECONDS=60 each'
 	@echo 'make format    clang-format the sources'
