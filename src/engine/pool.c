@@ -34,6 +34,7 @@ struct CgPool {
     size_t scratch_size;
     guint64 live;    /* tensors alive */
     gboolean closed; /* the creator is gone */
+    gboolean is_virtual;
     CgPoolStats stats;
 };
 
@@ -55,11 +56,11 @@ static size_t class_size(guint class)
     return ((size_t)1 << log) + ((size_t)((class - 1) % PARTS + 1) << (log - 3));
 }
 
-static void *huge_alloc(size_t size)
+static void *huge_alloc(size_t size, gboolean is_virtual)
 {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (is_virtual ? MAP_NORESERVE : 0);
     /* Over-allocate, then give back what lies outside the aligned part. */
-    char *raw =
-        mmap(NULL, size + HUGE_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *raw = mmap(NULL, size + HUGE_ALIGN, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (raw == MAP_FAILED)
         return NULL;
     char *data = (char *)cg_size_align((uintptr_t)raw, HUGE_ALIGN);
@@ -73,7 +74,8 @@ static void *huge_alloc(size_t size)
 
 static void system_free(CgPool *pool, void *data, size_t size)
 {
-    ASAN_UNPOISON_MEMORY_REGION(data, size);
+    if (!pool->is_virtual)
+        ASAN_UNPOISON_MEMORY_REGION(data, size);
     if (size >= HUGE_ALIGN)
         munmap(data, size);
     else
@@ -97,10 +99,10 @@ static void free_idle_blocks(CgPool *pool)
 static void *system_alloc(CgPool *pool, size_t size)
 {
     gboolean huge = size >= HUGE_ALIGN;
-    void *data = huge ? huge_alloc(size) : aligned_alloc(ALIGN, size);
+    void *data = huge ? huge_alloc(size, pool->is_virtual) : aligned_alloc(ALIGN, size);
     if (!data) {
         free_idle_blocks(pool);
-        data = huge ? huge_alloc(size) : aligned_alloc(ALIGN, size);
+        data = huge ? huge_alloc(size, pool->is_virtual) : aligned_alloc(ALIGN, size);
     }
     if (!data)
         g_error("out of memory: the system refused %zu bytes for activations", size);
@@ -118,6 +120,13 @@ static void use(CgPool *pool, size_t size)
 CgPool *cg_pool_new(void)
 {
     return g_new0(CgPool, 1);
+}
+
+CgPool *cg_pool_new_virtual(void)
+{
+    CgPool *pool = cg_pool_new();
+    pool->is_virtual = TRUE;
+    return pool;
 }
 
 static void destroy_if_unused(CgPool *pool)
@@ -153,7 +162,9 @@ static void give_back(void *owner, void *data, size_t size)
     GPtrArray **list = &pool->free[class_of(size)];
     if (!*list)
         *list = g_ptr_array_new();
-    ASAN_POISON_MEMORY_REGION(data, size);
+    /* Marking address space as unusable would cost an eighth of it in real memory. */
+    if (!pool->is_virtual)
+        ASAN_POISON_MEMORY_REGION(data, size);
     g_ptr_array_add(*list, data);
 }
 
@@ -170,7 +181,8 @@ CgTensor *cg_pool_tensor(CgPool *pool, CgDType dtype, CgShape shape)
     GPtrArray *list = pool->free[class];
     void *data = list && list->len ? g_ptr_array_steal_index_fast(list, list->len - 1)
                                    : system_alloc(pool, size);
-    ASAN_UNPOISON_MEMORY_REGION(data, size);
+    if (!pool->is_virtual)
+        ASAN_UNPOISON_MEMORY_REGION(data, size);
     use(pool, size);
     pool->live++;
     return cg_tensor_wrap(dtype, shape, data, size, give_back, pool);

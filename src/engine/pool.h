@@ -12,6 +12,9 @@
 typedef struct CgPool CgPool;
 
 CgPool *cg_pool_new(void);
+/* One whose large blocks are mere address space until they are touched, however much memory there
+ * is: for a run that computes nothing. */
+CgPool *cg_pool_new_virtual(void);
 /* Tensors still alive keep the pool's memory until they go. */
 void cg_pool_unref(CgPool *pool);
 /* A tensor whose memory goes back to the pool with its last reference. */

@@ -115,6 +115,23 @@ static void test_scratch_grows_and_is_reused(void)
     cg_pool_unref(pool);
 }
 
+static void test_virtual_pool_reserves_more_than_there_is(void)
+{
+    CgPool *pool = cg_pool_new_virtual();
+    const int64_t terabyte = (int64_t)1 << 40;
+    CgTensor *a = cg_pool_tensor(pool, CG_U8, CG_SHAPE(terabyte));
+    CgTensor *b = cg_pool_tensor(pool, CG_U8, CG_SHAPE(2 * terabyte));
+    CgTensor *small = cg_pool_tensor(pool, CG_F32, CG_SHAPE(10));
+    g_assert_cmpuint(cg_pool_stats(pool).peak_in_use, >=, 3 * (guint64)terabyte);
+    /* What is touched is memory. */
+    memset(small->data, 1, cg_tensor_bytes(small));
+    ((char *)b->data)[terabyte] = 1;
+    cg_tensor_unref(a);
+    cg_tensor_unref(b);
+    cg_tensor_unref(small);
+    cg_pool_unref(pool);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -127,5 +144,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pool/trim_gives_idle_memory_back", test_trim_gives_idle_memory_back);
     g_test_add_func("/pool/tensors_outlive_the_pool", test_tensors_outlive_the_pool);
     g_test_add_func("/pool/scratch_grows_and_is_reused", test_scratch_grows_and_is_reused);
+    g_test_add_func("/pool/virtual_pool_reserves_more_than_there_is",
+                    test_virtual_pool_reserves_more_than_there_is);
     return g_test_run();
 }

@@ -108,7 +108,7 @@ CgEngine *cg_engine_plan_new(void)
     };
     PlanEngine *e = g_new0(PlanEngine, 1);
     e->base.ops = &ops;
-    e->pool = cg_pool_new();
+    e->pool = cg_pool_new_virtual();
     return &e->base;
 }
 
