@@ -23,10 +23,13 @@ void cg_vae_config_default(CgVaeConfig *config, CgVaeKind kind)
     memcpy(config->decoder_blocks, (int[]){3, 3, 3, 1}, 4 * sizeof(int));
 }
 
-static gboolean refuse(const char *where, const char *key, const char *wanted, GError **error)
+static gboolean refuse(const json_t *object, const char *where, const char *key, const char *wanted,
+                       GError **error)
 {
-    g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                "%s: \"%s\" has a value that is not supported; %s is", where, key, wanted);
+    char *text = json_dumps(json_object_get(object, key), JSON_ENCODE_ANY | JSON_COMPACT);
+    g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: \"%s\" is %s, but only %s is supported",
+                where, key, text ? text : "unreadable", wanted);
+    free(text);
     return FALSE;
 }
 
@@ -36,14 +39,14 @@ static gboolean require_bool(const json_t *object, const char *where, const char
     gboolean value;
     if (!cg_json_bool(object, where, key, wanted, &value, error))
         return FALSE;
-    return value == wanted || refuse(where, key, wanted ? "true" : "false", error);
+    return value == wanted || refuse(object, where, key, wanted ? "true" : "false", error);
 }
 
 static gboolean require_null(const json_t *object, const char *where, const char *key,
                              GError **error)
 {
     const json_t *value = json_object_get(object, key);
-    return !value || json_is_null(value) || refuse(where, key, "null", error);
+    return !value || json_is_null(value) || refuse(object, where, key, "null", error);
 }
 
 /* All entries of the array KEY, if it is there, must be the string WANTED. */
@@ -54,10 +57,10 @@ static gboolean require_types(const json_t *object, const char *where, const cha
     if (!array)
         return TRUE;
     if (json_array_size(array) != (size_t)count)
-        return refuse(where, key, "one block type per level", error);
+        return refuse(object, where, key, "one block type per level", error);
     for (size_t i = 0; i < json_array_size(array); i++)
         if (g_strcmp0(json_string_value(json_array_get(array, i)), wanted))
-            return refuse(where, key, wanted, error);
+            return refuse(object, where, key, wanted, error);
     return TRUE;
 }
 
@@ -83,9 +86,9 @@ static gboolean parse_common(const json_t *object, const char *where, CgVaeConfi
         !require_null(object, where, "latents_std", error))
         return FALSE;
     if (c->in_channels != 3 || c->out_channels != 3)
-        return refuse(where, "in_channels", "3 (RGB)", error);
+        return refuse(object, where, "in_channels", "3 (RGB)", error);
     if (!(c->scaling_factor > 0))
-        return refuse(where, "scaling_factor", "a positive number", error);
+        return refuse(object, where, "scaling_factor", "a positive number", error);
     return TRUE;
 }
 
@@ -108,10 +111,11 @@ static gboolean parse_kl(const json_t *object, const char *where, CgVaeConfig *c
         !require_types(object, where, "up_block_types", "UpDecoderBlock2D", c->level_count, error))
         return FALSE;
     if (!g_str_equal(act, "silu"))
-        return refuse(where, "act_fn", "\"silu\"", error);
+        return refuse(object, where, "act_fn", "\"silu\"", error);
     for (int i = 0; i < c->level_count; i++)
         if (c->channels[i] % c->groups)
-            return refuse(where, "block_out_channels", "a multiple of norm_num_groups", error);
+            return refuse(object, where, "block_out_channels", "a multiple of norm_num_groups",
+                          error);
     return TRUE;
 }
 
@@ -133,15 +137,17 @@ static gboolean parse_tiny(const json_t *object, const char *where, CgVaeConfig 
         !cg_json_string(object, where, "act_fn", "relu", &act, error))
         return FALSE;
     if (!g_str_equal(act, "relu"))
-        return refuse(where, "act_fn", "\"relu\"", error);
+        return refuse(object, where, "act_fn", "\"relu\"", error);
     if (factor != 2)
-        return refuse(where, "upsampling_scaling_factor", "2", error);
+        return refuse(object, where, "upsampling_scaling_factor", "2", error);
     if (decoder_levels != c->level_count || encoder_blocks != c->level_count ||
         decoder_blocks != c->level_count)
-        return refuse(where, "num_encoder_blocks", "one entry per level in all four lists", error);
+        return refuse(object, where, "num_encoder_blocks", "one entry per level in all four lists",
+                      error);
     for (int i = 0; i < c->level_count; i++)
         if (c->channels[i] != c->channels[0] || decoder_channels[i] != c->channels[0])
-            return refuse(where, "encoder_block_out_channels", "one width for all levels", error);
+            return refuse(object, where, "encoder_block_out_channels", "one width for all levels",
+                          error);
     return TRUE;
 }
 
@@ -160,8 +166,8 @@ gboolean cg_vae_config_parse(const json_t *object, const char *where, CgVaeConfi
         return parse_tiny(object, where, config, error);
     }
     g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                "%s: this is a %s; an AutoencoderKL or AutoencoderTiny is needed here", where,
-                class_name);
+                "%s: \"_class_name\" is %s; an AutoencoderKL or AutoencoderTiny is needed here",
+                where, class_name);
     return FALSE;
 }
 
