@@ -41,10 +41,15 @@ static void options_clear(Options *o)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static const char description[] =
-    "Image i of N takes the i-th normal image, mask and prompt, each list starting over at its "
-    "end.\nResults: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/"
-    "000_mask.png,\nDIR/manifest.jsonl. The same command again continues where it stopped; a "
-    "manifest can be\ngiven to --jobs to make its images again.\n\n"
+    "Image i of N takes the i-th normal image, mask and prompt, each list starting over at its end."
+    "\nResults: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/000_mask.png,\n"
+    "DIR/manifest.jsonl. The same command again continues where it stopped.\n\n"
+    "A file for --jobs has one JSON object a line; its keys are the options' names with _ for -, "
+    "its\n"
+    "paths start at its own folder, and what a line does not say is taken from the command line:\n"
+    "  {\"normal\": \"good/0.png\", \"mask\": \"0.png\", \"prompt\": \"bent nut\", "
+    "\"control_scale\": 0.8}\n"
+    "A manifest is such a file too: its images are made again.\n\n"
     "Example:\n"
     "  cagen generate --model sd15 --controlnet cagen-bottle --normal bottle/train/good \\\n"
     "                 --mask masks --prompt \"broken large bottle\" --count 100 --out generated";
@@ -63,9 +68,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.tokenizer,
          "tokenizer instead of the model's own", "DIR|FILE"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.config,
-         "model folder whose configuration and tokenizer a single-file model has (default: Stable "
-         "Diffusion 1.5's)",
-         "DIR"},
+         "model folder that lends a single file its configuration and tokenizer", "DIR"},
         {"normal", 'n', 0, G_OPTION_ARG_FILENAME, &j->normal, "normal image, or folder of them",
          "IMG|DIR"},
         {"mask", 0, 0, G_OPTION_ARG_FILENAME, &j->mask,
@@ -77,7 +80,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"negative-prompt", 0, 0, G_OPTION_ARG_FILENAME, &j->negative_prompt,
          "what guidance leads away from (default: nothing)", "TEXT"},
         {"jobs", 0, 0, G_OPTION_ARG_FILENAME, &o->jobs,
-         "one image per line: {\"normal\": .., \"mask\": .., \"prompt\": .., any option}", "FILE"},
+         "one image per line, each with options of its own; see below", "FILE"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->batch.out, "folder for the results", "DIR"},
         {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
          "images to make (default: as many as the longest list)", "N"},
@@ -88,8 +91,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "defect's folder (default: from the prompt)", "NAME"},
         {"steps", 0, 0, G_OPTION_ARG_INT, &j->steps, "sampling steps (default: 50)", "N"},
         {"sampler", 0, 0, G_OPTION_ARG_STRING, &j->sampler,
-         "ddim, ddpm, dpmpp-2m, euler, pndm, unipc; -karras behind dpmpp-2m, euler, unipc "
-         "(default: ddim)",
+         "ddim (default), ddpm, pndm, dpmpp-2m, euler, unipc; the last three also with -karras",
          "NAME"},
         {"eta", 0, 0, G_OPTION_ARG_DOUBLE, &j->eta, "noise in each step of ddim, 0..1 (default: 0)",
          "E"},
@@ -106,8 +108,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"guess-mode", 0, 0, G_OPTION_ARG_NONE, &j->guess_mode,
          "the ControlNet leads, the prompt hardly matters", NULL},
         {"fuse", 0, 0, G_OPTION_ARG_STRING, &j->fuse,
-         "final: latents joined after sampling (the paper); step: in every step; off "
-         "(default: final)",
+         "final (default): latents joined after sampling, as in the paper; step: in every step; "
+         "off",
          "MODE"},
         {"mask-policy", 0, 0, G_OPTION_ARG_STRING, &j->mask_policy,
          "mask at latent size: max, area, nearest (default: max)", "NAME"},
@@ -116,14 +118,12 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"posterior-sample", 0, 0, G_OPTION_ARG_NONE, &j->posterior_sample,
          "encode the normal image as a seeded sample, not the mode", NULL},
         {"paste", 0, 0, G_OPTION_ARG_STRING, &j->paste,
-         "exact: outside the mask nothing changes; feather, poisson: nor outside a band around it; "
-         "off: the decoder's whole window (default: exact)",
+         "exact (default): only the mask changes; feather, poisson: and a band around it; off: all",
          "MODE"},
         {"paste-band", 0, 0, G_OPTION_ARG_INT, &j->paste_band,
          "width of that band in pixels (default: 8)", "PX"},
         {"window", 0, 0, G_OPTION_ARG_STRING, &j->window,
-         "auto: work in a window around the mask; full: on the whole image (default: auto)",
-         "MODE"},
+         "auto (default): work in a window around the mask; full: on the whole image", "MODE"},
         {"size", 0, 0, G_OPTION_ARG_INT, &j->size,
          "longest side of the working picture in pixels (default: the model's own)", "PX"},
         {"vae-tiling", 0, 0, G_OPTION_ARG_NONE, &j->vae_tiling,

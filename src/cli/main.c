@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const char *name, *summary;
@@ -35,6 +36,17 @@ static void print_help(FILE *to)
     fprintf(to, "\ncagen COMMAND --help tells a command's options; cagen --version the version.\n");
 }
 
+/* Below us everything aborts when there is no memory; the user gets one line, not a core dump. */
+static void on_log(const char *domain, GLogLevelFlags level, const char *text, gpointer data)
+{
+    if (!(level & G_LOG_FLAG_FATAL)) {
+        g_log_default_handler(domain, level, text, data);
+        return;
+    }
+    fprintf(stderr, "cagen: %s\n", text);
+    _exit(1);
+}
+
 /* Results that did not arrive (a full disk behind a redirection) are a failure too. */
 static int finish(int code)
 {
@@ -44,24 +56,43 @@ static int finish(int code)
     return code ? code : 1;
 }
 
+static const Command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(name, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+/* "cagen help COMMAND" is "cagen COMMAND --help". */
+static int help(const char *name)
+{
+    char option[] = "--help";
+    char *const argv[] = {(char *)(guintptr)name, option, NULL};
+    const Command *command = name ? find_command(name) : NULL;
+    if (command)
+        return command->run(2, (char **)(guintptr)argv);
+    print_help(stdout);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    g_log_set_default_handler(on_log, NULL);
     if (argc < 2) {
         print_help(stderr);
         return 2;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        print_help(stdout);
-        return 0;
-    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return finish(help(argc > 2 ? argv[2] : NULL));
     if (!strcmp(argv[1], "--version")) {
         printf("cagen %s\n", CAGEN_VERSION);
-        return 0;
+        return finish(0);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return finish(commands[i].run(argc - 1, argv + 1));
+    const Command *command = find_command(argv[1]);
+    if (command)
+        return finish(command->run(argc - 1, argv + 1));
     fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", argv[1]);
     return 2;
 }

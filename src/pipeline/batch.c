@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "pipeline/job_inputs.h"
 #include "pipeline/output.h"
 #include "pipeline/probe.h"
 #include "tensor/safetensors.h"
@@ -72,72 +73,6 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
         g_array_append_val(b->items, item);
     }
     b->outputs = cg_outputs_new(categories, defects, jobs->len);
-    return TRUE;
-}
-
-typedef struct {
-    int width, height;
-} Size;
-
-/* The picture at PATH, decoded once to know that it can be; its size, kept in SIZES. */
-static const Size *look_at_normal(GHashTable *sizes, const char *path, GError **error)
-{
-    Size *size = g_hash_table_lookup(sizes, path);
-    if (size)
-        return size;
-    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
-    if (!image)
-        return NULL;
-    if (image->width < CG_GENERATE_MIN_SIDE || image->height < CG_GENERATE_MIN_SIDE) {
-        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
-                    "%s: a picture of %dx%d is too small to generate in; at least %dx%d is needed",
-                    path, image->width, image->height, CG_GENERATE_MIN_SIDE, CG_GENERATE_MIN_SIDE);
-        return NULL;
-    }
-    size = g_new(Size, 1);
-    *size = (Size){image->width, image->height};
-    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
-    return size;
-}
-
-static const Size *look_at_mask(GHashTable *sizes, const char *path, GError **error)
-{
-    CgRect bounds;
-    Size *size = g_hash_table_lookup(sizes, path);
-    if (size)
-        return size;
-    g_autoptr(CgImage) mask = cg_image_load_mask(path, error);
-    if (!mask)
-        return NULL;
-    if (!cg_mask_bounds(mask, &bounds)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "%s: the mask is empty: mark with white where the defect shall be", path);
-        return NULL;
-    }
-    size = g_new(Size, 1);
-    *size = (Size){mask->width, mask->height};
-    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
-    return size;
-}
-
-/* Looks at all input files before hours are spent. */
-static gboolean check_inputs(Batch *b, GError **error)
-{
-    g_autoptr(GHashTable) normals = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-    g_autoptr(GHashTable) masks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-    for (guint i = 0; i < b->items->len; i++) {
-        const CgJob *job = g_array_index(b->items, Item, i).job;
-        const Size *normal = look_at_normal(normals, job->normal, error);
-        const Size *mask = normal ? look_at_mask(masks, job->mask, error) : NULL;
-        if (!mask || !cg_cancel_check(error))
-            return FALSE;
-        if (!job->fit_mask && (normal->width != mask->width || normal->height != mask->height)) {
-            g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
-                        "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
-                        mask->width, mask->height, job->normal, normal->width, normal->height);
-            return FALSE;
-        }
-    }
     return TRUE;
 }
 
@@ -360,30 +295,44 @@ static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *dat
     return TRUE;
 }
 
+/* The item with the largest working picture, as far as that is known before masks are read. */
+static const Item *largest_item(const Batch *b)
+{
+    const Item *largest = NULL;
+    int largest_side = 0;
+    for (guint i = 0; i < b->items->len; i++) {
+        const Item *item = &g_array_index(b->items, Item, i);
+        const int side = item->settings.size ? item->settings.size : cg_model_size(b->model);
+        if (side > largest_side) {
+            largest = item;
+            largest_side = side;
+        }
+    }
+    return largest;
+}
+
 /* Says what the largest image will need, and refuses what can't fit. */
 static gboolean announce(Batch *b, GError **error)
 {
-    const Item *first = &g_array_index(b->items, Item, 0);
+    const Item *largest = largest_item(b);
     CgGeneratePlan plan;
     CgRect window;
     int width, height;
-    if (!load_normal(b, first->job->normal, error) || !load_mask(b, first->job, error))
+    if (!load_normal(b, largest->job->normal, error) || !load_mask(b, largest->job, error))
         return FALSE;
     g_autoptr(CgImage) mask = fitted_mask(b);
-    if (!cg_generate_geometry(b->model, &first->settings, mask, &window, &width, &height, error)) {
-        g_prefix_error(error, "%s: ", first->job->normal);
+    if (!cg_generate_geometry(b->model, &largest->settings, mask, &window, &width, &height, error))
         return FALSE;
-    }
-    cg_generate_plan(b->model, &first->settings, width, height, &plan);
+    cg_generate_plan(b->model, &largest->settings, width, height, &plan);
     const double speed = cg_probe_speed(b->model->engine, b->model->dtype, PROBE_SECONDS);
     const double need = (double)(plan.weight_bytes + plan.activation_bytes);
     const guint64 available = cg_memory_available();
+    const double seconds = speed > 0 ? plan.flops / speed : 0;
     cg_log_note("plan: %u image%s of %dx%d, %d steps; memory %.2f GB (%.2f weights, %.2f "
-                "activations); about %.0f s per image at %.0f GFLOP/s",
+                "activations); about %.*f s per image at %.0f GFLOP/s",
                 b->items->len, b->items->len == 1 ? "" : "s", width, height,
-                first->settings.denoise.steps, need * 1e-9, (double)plan.weight_bytes * 1e-9,
-                (double)plan.activation_bytes * 1e-9, speed > 0 ? plan.flops / speed : 0,
-                speed * 1e-9);
+                largest->settings.denoise.steps, need * 1e-9, (double)plan.weight_bytes * 1e-9,
+                (double)plan.activation_bytes * 1e-9, seconds < 10 ? 1 : 0, seconds, speed * 1e-9);
     if (available > 0 && need > (double)available) {
         g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
                     "%.2f GB of memory are needed, %.2f GB are free; use a smaller --size, "
@@ -394,30 +343,34 @@ static gboolean announce(Batch *b, GError **error)
     return TRUE;
 }
 
+/* PATH (nullable) is written at the end; whether it can be should be known before. */
+static gboolean try_writing(const char *path, GError **error)
+{
+    CgAtomicFile *trial = path ? cg_atomic_file_open(path, error) : NULL;
+    cg_atomic_file_abort(trial);
+    return !path || trial;
+}
+
 static gboolean open_latents(Batch *b, GError **error)
 {
     const CgBatchOptions *o = b->options;
     if (o->init_latents && (!(b->init = cg_safetensors_open(o->init_latents, error)) ||
                             !(b->init_sha256 = cg_file_sha256(o->init_latents, error))))
         return FALSE;
-    if (!o->save_latents)
-        return TRUE;
-    if (b->items->len > MAX_SAVED_LATENTS) {
+    if (o->save_latents && b->items->len > MAX_SAVED_LATENTS) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "--save-latents is for at most %d images, not %u", MAX_SAVED_LATENTS,
                     b->items->len);
         return FALSE;
     }
-    /* It is written at the end; whether it can be should be known before. */
-    CgAtomicFile *trial = cg_atomic_file_open(o->save_latents, error);
-    cg_atomic_file_abort(trial);
-    return trial != NULL;
+    return try_writing(o->save_latents, error);
 }
 
 static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
 {
     guint64 steps = 0;
-    if (!name_outputs(b, jobs, error) || !check_inputs(b, error) || !open_latents(b, error))
+    if (!name_outputs(b, jobs, error) || !cg_jobs_check_inputs(jobs, error) ||
+        !open_latents(b, error) || !try_writing(b->options->sheet, error))
         return FALSE;
     for (guint i = 0; i < b->items->len; i++)
         steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;

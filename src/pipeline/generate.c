@@ -44,6 +44,12 @@ gboolean cg_generate_geometry(const CgModel *m, const CgGenerateSettings *s, con
                     mask->width, mask->height, CG_GENERATE_MIN_SIDE, CG_GENERATE_MIN_SIDE);
         return FALSE;
     }
+    if (longest > CG_GENERATE_MAX_SIDE) {
+        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
+                    "%s: made for pictures of %d pixels, more than %d; give a smaller --size",
+                    m->path, longest, CG_GENERATE_MAX_SIDE);
+        return FALSE;
+    }
     if (s->window == CG_WINDOW_FULL)
         *window = (CgRect){0, 0, mask->width, mask->height};
     else
@@ -71,6 +77,16 @@ static CgTensor *normals(guint64 seed, guint64 stream, CgShape shape)
     return t;
 }
 
+/* What went wrong when T holds NaN or infinity is better told at once than hours later. */
+static gboolean check_finite(const CgModel *m, const CgTensor *t, GError **error)
+{
+    if (cg_tensor_is_finite(t))
+        return TRUE;
+    g_autofree char *why = cg_model_explain_not_finite(m);
+    g_set_error_literal(error, CG_ERROR, CG_ERROR_NUMERIC, why);
+    return FALSE;
+}
+
 /* z_i of the working picture (eq. 2). */
 static CgTensor *encode(CgContext *cx, const CgModel *m, const CgGenerateSettings *s,
                         const CgImage *picture, GError **error)
@@ -85,7 +101,8 @@ static CgTensor *encode(CgContext *cx, const CgModel *m, const CgGenerateSetting
     g_autoptr(CgTensor) noise =
         s->posterior_sample ? normals(s->seed, CG_STREAM(CG_STREAM_POSTERIOR, s->sample), shape)
                             : NULL;
-    return cg_vae_latent(m->vae, moments, noise);
+    g_autoptr(CgTensor) z = cg_vae_latent(m->vae, moments, noise);
+    return check_finite(m, z, error) ? g_steal_pointer(&z) : NULL;
 }
 
 /* D(z) as a picture (eq. 5). */
@@ -94,13 +111,8 @@ static CgImage *decode(CgContext *cx, const CgModel *m, gboolean tiling, CgTenso
 {
     g_autoptr(CgTensor) image =
         tiling ? cg_vae_decode_tiled(cx, m->vae, z) : cg_vae_decode(cx, m->vae, z);
-    if (!cg_context_ok(cx, error))
+    if (!cg_context_ok(cx, error) || !check_finite(m, image, error))
         return NULL;
-    if (!cg_tensor_is_finite(image)) {
-        g_autofree char *why = cg_model_explain_not_finite(m);
-        g_set_error_literal(error, CG_ERROR, CG_ERROR_NUMERIC, why);
-        return NULL;
-    }
     return cg_image_from_tensor(image, 0);
 }
 

@@ -35,6 +35,8 @@ void cg_generate_settings_default(CgGenerateSettings *settings);
 
 /* Smallest side of a picture that we generate in. */
 #define CG_GENERATE_MIN_SIDE 16
+/* Largest side of a working picture. */
+#define CG_GENERATE_MAX_SIDE 8192
 
 typedef struct {
     CgImage *image;    /* the whole picture, pasted; size and channels of the normal image */

@@ -39,7 +39,7 @@ static const Key keys[] = {
     KEY(steps, KEY_INT, 1, 100000),
     KEY(clip_skip, KEY_INT, 0, 64),
     KEY(paste_band, KEY_INT, 0, 1024),
-    KEY(size, KEY_INT, 0, 8192),
+    KEY(size, KEY_INT, 0, CG_GENERATE_MAX_SIDE),
     KEY(guidance, KEY_DOUBLE, 0, 1000),
     KEY(eta, KEY_DOUBLE, 0, 1),
     KEY(control_scale, KEY_DOUBLE, 0, 100),
@@ -137,8 +137,9 @@ static gboolean read_value(CgJob *job, const Key *key, const json_t *value, cons
     if (key->type == KEY_DOUBLE ? !json_is_number(value) : !json_is_integer(value))
         return bad_value(where, key, key->type == KEY_DOUBLE ? "a number" : "an integer", error);
     if (!(number >= key->min && number <= key->max)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: \"%s\" is %.16g, outside %.16g to %.16g",
-                    where, key->name, number, key->min, key->max);
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                    "%s: \"%s\" is %.16g; %.16g to %.16g are possible", where, key->name, number,
+                    key->min, key->max);
         return FALSE;
     }
     if (key->type == KEY_DOUBLE)
@@ -232,7 +233,7 @@ static gboolean check_ranges(const CgJob *job, GError **error)
         else
             continue;
         if (!(number >= key->min && number <= key->max)) {
-            g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s is %.16g, outside %.16g to %.16g",
+            g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s is %.16g; %.16g to %.16g are possible",
                         key->name, number, key->min, key->max);
             return FALSE;
         }

@@ -260,8 +260,20 @@ static gboolean check_layout(const char *folder, const CgModelPaths *paths, GErr
     return TRUE;
 }
 
+static gboolean check_exists(const char *path, const char *what, GError **error)
+{
+    if (!path || g_file_test(path, G_FILE_TEST_EXISTS))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no such %s", path, what);
+    return FALSE;
+}
+
 static gboolean check_paths(const CgModelPaths *paths, GError **error)
 {
+    if (!check_exists(paths->controlnet, "ControlNet", error) ||
+        !check_exists(paths->vae, "VAE", error) ||
+        !check_exists(paths->tokenizer, "tokenizer", error))
+        return FALSE;
     if (!g_file_test(paths->model, G_FILE_TEST_EXISTS)) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
                     "%s: no such model; a folder in diffusers' layout or a .safetensors file is "

@@ -1,0 +1,68 @@
+#include "pipeline/job_inputs.h"
+
+#include "base/system.h"
+
+typedef struct {
+    int width, height;
+} Size;
+
+/* The picture at PATH, decoded once to know that it can be; its size, kept in SIZES. */
+static const Size *look_at_normal(GHashTable *sizes, const char *path, GError **error)
+{
+    Size *size = g_hash_table_lookup(sizes, path);
+    if (size)
+        return size;
+    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
+    if (!image)
+        return NULL;
+    if (image->width < CG_GENERATE_MIN_SIDE || image->height < CG_GENERATE_MIN_SIDE) {
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                    "%s: a picture of %dx%d is too small to generate in; at least %dx%d is needed",
+                    path, image->width, image->height, CG_GENERATE_MIN_SIDE, CG_GENERATE_MIN_SIDE);
+        return NULL;
+    }
+    size = g_new(Size, 1);
+    *size = (Size){image->width, image->height};
+    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
+    return size;
+}
+
+static const Size *look_at_mask(GHashTable *sizes, const char *path, GError **error)
+{
+    CgRect bounds;
+    Size *size = g_hash_table_lookup(sizes, path);
+    if (size)
+        return size;
+    g_autoptr(CgImage) mask = cg_image_load_mask(path, error);
+    if (!mask)
+        return NULL;
+    if (!cg_mask_bounds(mask, &bounds)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: the mask is empty: mark with white where the defect shall be", path);
+        return NULL;
+    }
+    size = g_new(Size, 1);
+    *size = (Size){mask->width, mask->height};
+    g_hash_table_insert(sizes, (char *)(guintptr)path, size);
+    return size;
+}
+
+gboolean cg_jobs_check_inputs(const GPtrArray *jobs, GError **error)
+{
+    g_autoptr(GHashTable) normals = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    g_autoptr(GHashTable) masks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    for (guint i = 0; i < jobs->len; i++) {
+        const CgJob *job = g_ptr_array_index(jobs, i);
+        const Size *normal = look_at_normal(normals, job->normal, error);
+        const Size *mask = normal ? look_at_mask(masks, job->mask, error) : NULL;
+        if (!mask || !cg_cancel_check(error))
+            return FALSE;
+        if (!job->fit_mask && (normal->width != mask->width || normal->height != mask->height)) {
+            g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                        "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
+                        mask->width, mask->height, job->normal, normal->width, normal->height);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}

@@ -1,0 +1,11 @@
+/* job_inputs: a look at all pictures of a list of jobs before hours are spent on the first. */
+#ifndef CG_PIPELINE_JOB_INPUTS_H
+#define CG_PIPELINE_JOB_INPUTS_H
+
+#include "pipeline/job.h"
+
+/* Decodes every normal image and mask of JOBS (CgJob) once; the error names the first that can't be
+ * read, is too small, is an empty mask, or is a mask that does not have its image's size. */
+gboolean cg_jobs_check_inputs(const GPtrArray *jobs, GError **error);
+
+#endif
