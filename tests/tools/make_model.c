@@ -1,13 +1,15 @@
 /* make_model: writes a model of the real layout with random weights.
  *
  *     make_model --config sd15|mini [--shards] [--tiny-vae] [--dtype f32|f16|bf16] [--single-file]
- *                [--tokenizer DIR|bpe_simple_vocab_16e6.txt.gz] [--poison TENSOR] OUT
+ *                [--tokenizer DIR|bpe_simple_vocab_16e6.txt.gz] [--poison TENSOR]
+ *                [--text-width N] [--latent-channels N] OUT
  *
  * OUT/model is a folder in diffusers' layout, OUT/controlnet a ControlNet; with --single-file also
  * OUT/model.safetensors and OUT/controlnet.safetensors in the naming of the original code, with
- * the buffers that such files carry. sd15 has the sizes of
- * Stable Diffusion 1.5 (about 5.7 GB in f32), mini the same structure in small. Weights are
- * computed from their names (support/pseudo.h), so that any two machines have the same ones.
+ * the buffers that such files carry. sd15 has the sizes of Stable Diffusion 1.5 (about 5.7 GB in
+ * f32), mini the same structure in small; some sizes can be others, for parts that do not fit
+ * together. Weights are computed from their names (support/pseudo.h), so that any two machines have
+ * the same ones.
  */
 #include "base/file.h"
 #include "base/json.h"
@@ -29,6 +31,7 @@
 typedef struct {
     char *config, *dtype, *tokenizer, *poison;
     gboolean tiny_vae, shards, no_controlnet, single_file;
+    int text_width, latent_channels; /* 0: as the configuration has them */
     char **rest;
 } Options;
 
@@ -412,6 +415,12 @@ static void make(const Options *o, CgDType dtype, const char *out)
     cg_clip_text_config_default(&text->config);
     if (g_strcmp0(o->config, "mini") == 0)
         shrink(&unet->config, &control->config, &vae, &text->config);
+    if (o->text_width)
+        unet->config.text_width = control->config.text_width = text->config.width = o->text_width;
+    if (o->latent_channels) {
+        unet->config.in_channels = unet->config.out_channels = o->latent_channels;
+        control->config.in_channels = vae.latent_channels = o->latent_channels;
+    }
 
     const struct {
         const char *folder, *base;
@@ -473,6 +482,8 @@ int main(int argc, char **argv)
         {"shards", 0, 0, G_OPTION_ARG_NONE, &o.shards, "each part in two files", NULL},
         {"single-file", 0, 0, G_OPTION_ARG_NONE, &o.single_file,
          "also as single files of the original naming", NULL},
+        {"text-width", 0, 0, G_OPTION_ARG_INT, &o.text_width, "of the text encoder", "N"},
+        {"latent-channels", 0, 0, G_OPTION_ARG_INT, &o.latent_channels, "of the VAE", "N"},
         {"no-controlnet", 0, 0, G_OPTION_ARG_NONE, &o.no_controlnet, "only the model", NULL},
         {"poison", 0, 0, G_OPTION_ARG_STRING, &o.poison, "put a NaN there", "unet/TENSOR"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.rest, NULL, "OUT"},
