@@ -14,14 +14,15 @@
 
 typedef struct {
     CgCliCompute compute;
-    char *method, *normal, *out, *sheet, *category, *defect;
+    char *method, *normal, *textures, *out, *sheet, *category, *defect;
     gint64 seed;
     int count;
 } Options;
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->method, o->normal, o->out, o->sheet, o->category, o->defect};
+    char *const text[] = {o->method, o->normal,   o->textures, o->out,
+                          o->sheet,  o->category, o->defect};
     cg_cli_compute_clear(&o->compute);
     for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
         g_free(text[i]);
@@ -33,6 +34,7 @@ static const char description[] =
     "  cutpaste        a rectangle of the image pasted elsewhere in it\n"
     "  scar            a short, turned strip of the image pasted elsewhere\n"
     "  cutpaste-union  one of these two\n"
+    "  draem           a changed texture over the image where Perlin noise says so (--textures)\n"
     "\nImage i of N takes the i-th normal image, starting over at the list's end.\n"
     "Results: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/000_mask.png,\n"
     "DIR/manifest.jsonl. The same command again continues where it stopped.\n\n"
@@ -45,6 +47,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"method", 'm', 0, G_OPTION_ARG_STRING, &o->method, "how; see below", "NAME"},
         {"normal", 'n', 0, G_OPTION_ARG_FILENAME, &o->normal, "normal image, or folder of them",
          "IMG|DIR"},
+        {"textures", 't', 0, G_OPTION_ARG_FILENAME, &o->textures,
+         "textures, in folders at any depth (the Describable Textures Dataset, say)", "DIR"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder for the results", "DIR"},
         {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
          "images to make (default: one for each normal image)", "N"},
@@ -112,7 +116,9 @@ static gboolean run(Options *o, GError **error)
     if (!cg_cli_common_start(&o->compute, error) || !check_options(o, error))
         return FALSE;
     g_autoptr(GPtrArray) normals = cg_pictures_list(o->normal, FALSE, error);
-    if (!normals)
+    g_autoptr(GPtrArray) textures =
+        normals && o->textures ? cg_pictures_list(o->textures, TRUE, error) : NULL;
+    if (!normals || (o->textures && !textures))
         return FALSE;
     const CgAugmentOptions options = {
         .method = o->method,
@@ -123,6 +129,7 @@ static gboolean run(Options *o, GError **error)
         .seed = o->seed,
         .count = o->count != COUNT_UNSET ? (guint)o->count : normals->len,
         .normals = normals,
+        .textures = textures,
     };
     const gboolean ok = cg_augment_run(&options, print_row, o, &summary, error);
     if (!ok && g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED)) {

@@ -6,6 +6,7 @@
 #include "pipeline/output.h"
 #include "pipeline/pictures.h"
 #include "synthesis/cutpaste.h"
+#include "synthesis/draem.h"
 
 #include <string.h>
 
@@ -14,13 +15,17 @@
 
 typedef struct {
     const char *name;
+    /* One of both. */
     void (*make)(const CgImage *normal, CgRng *rng, CgSynthesis *out);
+    void (*make_textured)(const CgImage *normal, const CgImage *texture, CgRng *rng,
+                          CgSynthesis *out);
 } Method;
 
 static const Method methods[] = {
-    {"cutpaste", cg_cutpaste},
-    {"scar", cg_cutpaste_scar},
-    {"cutpaste-union", cg_cutpaste_union},
+    {"cutpaste", cg_cutpaste, NULL},
+    {"scar", cg_cutpaste_scar, NULL},
+    {"cutpaste-union", cg_cutpaste_union, NULL},
+    {"draem", NULL, cg_draem},
 };
 
 const char *cg_augment_method_name(guint index)
@@ -66,13 +71,25 @@ static const char *normal_path(const Run *r, guint i)
     return g_ptr_array_index(r->options->normals, i % r->options->normals->len);
 }
 
+static gboolean check_textures(const Run *r, GError **error)
+{
+    const gboolean wanted = r->method->make_textured != NULL, given = r->options->textures != NULL;
+    if (wanted == given)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                wanted ? "--method %s needs a folder of --textures"
+                       : "--method %s uses no --textures; leave them out",
+                r->method->name);
+    return FALSE;
+}
+
 static gboolean find_method(Run *r, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
         if (g_str_equal(methods[i].name, r->options->method))
             r->method = &methods[i];
     if (r->method)
-        return TRUE;
+        return check_textures(r, error);
     g_autoptr(GString) names = g_string_new(methods[0].name);
     for (size_t i = 1; i < G_N_ELEMENTS(methods); i++)
         g_string_append_printf(names, ", %s", methods[i].name);
@@ -107,23 +124,40 @@ static json_t *absolute(const char *path)
     return json_string(full);
 }
 
-/* What tells one result from another. */
-static char *item_key(const Run *r, guint i, const CgPicture *normal)
+/* The inputs of one image. */
+typedef struct {
+    CgPicture *normal, *texture; /* texture: NULL where the method needs none */
+    const char *normal_path, *texture_path;
+} Inputs;
+
+static void inputs_clear(Inputs *in)
 {
-    g_autofree char *text = g_strdup_printf("%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s", r->method->name,
-                                            r->options->seed, i, normal->sha256, CAGEN_VERSION);
+    cg_picture_unref(in->normal);
+    cg_picture_unref(in->texture);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
+
+/* What tells one result from another. */
+static char *item_key(const Run *r, guint i, const Inputs *in)
+{
+    g_autofree char *text = g_strdup_printf(
+        "%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s\n%s", r->method->name, r->options->seed, i,
+        in->normal->sha256, in->texture ? in->texture->sha256 : "-", CAGEN_VERSION);
     return cg_output_key(text);
 }
 
-static json_t *make_row(const Run *r, guint i, const CgPicture *normal, const char *key,
-                        CgSynthesis *made)
+static json_t *make_row(const Run *r, guint i, const Inputs *in, const char *key, CgSynthesis *made)
 {
     json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "image", r->outputs[i].image,
                             "mask", r->outputs[i].mask, "category", r->items[i].category, "defect",
                             r->items[i].defect, "method", r->method->name, "seed",
                             (json_int_t)r->options->seed, "sample", (json_int_t)i);
-    json_object_set_new(row, "normal", absolute(normal_path(r, i)));
-    json_object_set_new(row, "normal_sha256", json_string(normal->sha256));
+    json_object_set_new(row, "normal", absolute(in->normal_path));
+    json_object_set_new(row, "normal_sha256", json_string(in->normal->sha256));
+    if (in->texture) {
+        json_object_set_new(row, "texture", absolute(in->texture_path));
+        json_object_set_new(row, "texture_sha256", json_string(in->texture->sha256));
+    }
     json_object_set(row, "parameters", made->parameters);
     json_object_set_new(row, "version", json_string(CAGEN_VERSION));
     json_object_set_new(row, "kept", json_true());
@@ -142,26 +176,42 @@ static gboolean check_size(const char *path, const CgImage *image, GError **erro
     return FALSE;
 }
 
+/* Which texture is drawn first of all, so that a finished image can be told by its inputs. */
+static gboolean load_inputs(const Run *r, guint i, CgRng *rng, Inputs *in, GError **error)
+{
+    const GPtrArray *textures = r->options->textures;
+    in->normal_path = normal_path(r, i);
+    in->normal = cg_pictures_get(r->pictures, in->normal_path, FALSE, error);
+    if (!in->normal || !check_size(in->normal_path, in->normal->image, error))
+        return FALSE;
+    if (!textures)
+        return TRUE;
+    in->texture_path = g_ptr_array_index(textures, cg_rng_int(rng, 0, (int)textures->len - 1));
+    in->texture = cg_pictures_get(r->pictures, in->texture_path, FALSE, error);
+    return in->texture != NULL;
+}
+
 /* Image I, its pictures written and its row made; any thread. */
 static gboolean make_item(const Run *r, guint i, GError **error)
 {
     Item *item = &r->items[i];
     g_auto(CgSynthesis) made = {0};
-    if (!cg_cancel_check(error))
-        return FALSE;
-    g_autoptr(CgPicture) normal = cg_pictures_get(r->pictures, normal_path(r, i), FALSE, error);
-    if (!normal || !check_size(normal_path(r, i), normal->image, error))
-        return FALSE;
+    g_auto(Inputs) in = {0};
     CgRng rng = cg_rng((uint64_t)r->options->seed, CG_STREAM(CG_STREAM_AUGMENT, i));
-    g_autofree char *key = item_key(r, i, normal);
+    if (!cg_cancel_check(error) || !load_inputs(r, i, &rng, &in, error))
+        return FALSE;
+    g_autofree char *key = item_key(r, i, &in);
     if (!cg_output_is_done(r->options->out, r->manifest, &r->outputs[i], key, &item->done, error))
         return FALSE;
     if (item->done)
         return TRUE;
-    r->method->make(normal->image, &rng, &made);
+    if (r->method->make_textured)
+        r->method->make_textured(in.normal->image, in.texture->image, &rng, &made);
+    else
+        r->method->make(in.normal->image, &rng, &made);
     if (!cg_output_write_pictures(r->options->out, &r->outputs[i], made.image, made.mask, error))
         return FALSE;
-    item->row = make_row(r, i, normal, key, &made);
+    item->row = make_row(r, i, &in, key, &made);
     return TRUE;
 }
 

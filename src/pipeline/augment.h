@@ -17,7 +17,8 @@ typedef struct {
     const char *category, *defect; /* NULL: from the normal image's path; the method's name */
     gint64 seed;
     guint count;
-    GPtrArray *normals; /* paths, at least one */
+    GPtrArray *normals;  /* paths, at least one */
+    GPtrArray *textures; /* paths, for the methods that lay a texture over; NULL: none */
 } CgAugmentOptions;
 
 /* The methods, in the order in which people should read of them; NULL at the end. */

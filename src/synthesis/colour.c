@@ -84,6 +84,8 @@ static int hue_sector(float h, float *fraction)
 /* Which of {value, low, falling, rising} R, G and B are in each sector. */
 static const int sectors[6][3] = {{0, 3, 1}, {2, 0, 1}, {1, 0, 3}, {1, 2, 0}, {3, 1, 0}, {0, 1, 2}};
 
+/* OpenCV 4 truncates here in its vector code, and rounds in the up to 31 pixels left at the end of
+ * a row. */
 static void hsv_to_rgb(guint8 *p)
 {
     float f;
@@ -91,7 +93,7 @@ static void hsv_to_rgb(guint8 *p)
     const float s = (float)p[1] / 255.0f, v = (float)p[2] / 255.0f;
     const float of[4] = {v, v * (1 - s), v * (1 - s * f), v * (1 - s * (1 - f))};
     for (int c = 0; c < 3; c++)
-        p[c] = clip_round(of[sectors[sector][c]] * 255.0f);
+        p[c] = clip((int)(of[sectors[sector][c]] * 255.0f + 0.0005f));
 }
 
 static void hls_from_rgb(guint8 *p)
@@ -107,8 +109,7 @@ static void hls_from_rgb(guint8 *p)
         if (h < 0)
             h += 360;
     }
-    const int hue = (int)lrintf(h / 2);
-    p[0] = (guint8)(hue >= 180 ? hue - 180 : hue);
+    p[0] = clip_round(h / 2); /* 180 too, as OpenCV */
     p[1] = clip_round(l * 255);
     p[2] = clip_round(s * 255);
 }
@@ -250,8 +251,12 @@ static void luv_to_rgb(guint8 *p)
         p[1] = p[2] = 0;
         return;
     }
-    const float up = u / (13 * l) + LUV_WHITE_U, vp = MAX(v / (13 * l) + LUV_WHITE_V, 1e-3f);
-    const float xyz[3] = {y * 9 * up / (4 * vp), y, y * (12 - 3 * up - 20 * vp) / (4 * vp)};
+    /* OpenCV's limits on the divisor and on X and Z: colours that do not exist come out as it has
+     * them. */
+    const float up = 3 * (u + 13 * l * LUV_WHITE_U);
+    const float vp = CLAMP(0.25f / (v + 13 * l * LUV_WHITE_V), -0.25f, 0.25f);
+    const float x = y * 3 * up * vp, z = y * ((12 * 13 * l - up) * vp - 5);
+    const float xyz[3] = {CLAMP(x, 0.0f, 2.0f), y, CLAMP(z, 0.0f, 2.0f)};
     xyz_to_rgb(xyz, p);
 }
 

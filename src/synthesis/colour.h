@@ -11,7 +11,7 @@
 typedef enum {
     CG_COLOUR_YCRCB,
     CG_COLOUR_HSV, /* H in 0..179 */
-    CG_COLOUR_HLS, /* H in 0..179 */
+    CG_COLOUR_HLS, /* H in 0..180 */
     CG_COLOUR_LAB,
     CG_COLOUR_LUV,
     CG_COLOUR_YUV,

@@ -56,7 +56,7 @@ static void jitter_saturation(CgImage *image, double factor)
 static void jitter_hue(CgImage *image, double turns)
 {
     const gsize pixels = (gsize)image->width * (gsize)image->height;
-    if (image->channels == 1)
+    if (image->channels == 1 || turns == 0)
         return;
     cg_colour_from_rgb(CG_COLOUR_HSV_PILLOW, image->pixels, pixels);
     for (gsize i = 0; i < pixels; i++)

@@ -29,9 +29,13 @@ done
 grep -q "\"normal_sha256\":\"$(sha256sum <bottle/train/good/1.ppm | cut -d' ' -f1)\"" one/manifest.jsonl || fail "SHA-256"
 
 echo "== each method: same bytes with any number of threads, outside the mask the normal image"
-for method in cutpaste scar cutpaste-union; do
-    augment --method $method --normal bottle/train/good --count 40 --threads 1 --sheet sheet.png -q --out "$method-1" >/dev/null
-    augment --method $method --normal bottle/train/good --count 40 --threads 3 -q --out "$method-3" >/dev/null
+for i in 0 1 2 3; do draw_picture "textures/kind$((i % 2))/$i.ppm" 30 70 $((i + 9)); done
+echo "not a texture" >textures/README
+for method in cutpaste scar cutpaste-union draem; do
+    textures=()
+    [[ $method != draem ]] || textures=(--textures textures)
+    augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 1 --sheet sheet.png -q --out "$method-1" >/dev/null
+    augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 3 -q --out "$method-3" >/dev/null
     diff -r "$method-1" "$method-3" || fail "$method depends on threads"
     test -s sheet.png || fail "no sheet"
     rm sheet.png
@@ -41,7 +45,7 @@ for method in cutpaste scar cutpaste-union; do
             "$method-1/bottle/ground_truth/$method/${i}_mask.png")
         [[ $changed == *"outside 0 of"* && $changed != "inside 0 of"* ]] || fail "$method $i: $changed"
     done
-    augment --method $method --normal bottle/train/good --seed 1 -q --out "$method-other" >/dev/null
+    augment --method $method "${textures[@]}" --normal bottle/train/good --seed 1 -q --out "$method-other" >/dev/null
     ! cmp -s "$method-1/bottle/test/$method/000.png" "$method-other/bottle/test/$method/000.png" ||
         fail "$method: the seed changes nothing"
 done
@@ -59,6 +63,8 @@ diff -r part scar-1 || fail "mended differs"
 refused 2 "was made with other settings" --method scar --normal bottle/train/good --count 40 --seed 2 --out part
 refused 2 "another count of digits" --method scar --normal bottle/train/good --count 1001 --out part
 
+grep -q "\"texture_sha256\":\"$(sha256sum <textures/kind1/1.ppm | cut -d' ' -f1)\"" draem-1/manifest.jsonl || fail "texture"
+
 echo "== one grey image; names"
 draw_mask grey.pgm 40 40 10 10 20 9
 augment --method cutpaste-union --normal grey.pgm --count 2 --category part --defect pasted -q --out grey --json >stdout
@@ -68,6 +74,9 @@ ls grey/part/test/pasted/001.png grey/part/ground_truth/pasted/001_mask.png >/de
 echo "== what is wrong is told, and leaves nothing behind"
 refused 2 "--method is missing" --normal grey.pgm --out bad
 refused 2 "unknown method \"copy\"; there are cutpaste" --method copy --normal grey.pgm --out bad
+refused 2 "needs a folder of --textures" --method draem --normal grey.pgm --out bad
+refused 2 "uses no --textures" --method scar --normal grey.pgm --textures textures --out bad
+refused 1 "nowhere" --method draem --normal grey.pgm --textures nowhere --out bad
 refused 2 "--normal is missing" --method scar --out bad
 refused 2 "--out is missing" --method scar --normal grey.pgm
 refused 2 "--count must be" --method scar --normal grey.pgm --count 0 --out bad

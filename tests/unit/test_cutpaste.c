@@ -78,15 +78,15 @@ static void assert_uniform(double *values, int count)
 static void area_and_aspect_are_drawn_as_published(void)
 {
     static double area[DRAWS], aspect[DRAWS], x[DRAWS];
-    g_autoptr(CgImage) normal = cg_image_new(1024, 1024, 1);
+    g_autoptr(CgImage) normal = cg_image_new(512, 512, 1);
     for (int i = 0; i < DRAWS; i++) {
         g_auto(CgSynthesis) s = {0};
         CgRng rng = cg_rng(7, (uint64_t)i);
         cg_cutpaste(normal, &rng, &s);
         const double w = number(&s, "source", 2), h = number(&s, "source", 3);
-        area[i] = (w * h / (1024 * 1024) - 0.02) / 0.13;
+        area[i] = (w * h / (512 * 512) - 0.02) / 0.13;
         aspect[i] = (log(w / h) / -log(0.3) + 1) / 2;
-        x[i] = number(&s, "at", 0) / (1024 - w);
+        x[i] = number(&s, "at", 0) / (512 - w);
         g_assert_cmpfloat(fabs(area[i] - 0.5), <, 0.51); /* sides are rounded */
         g_assert_cmpfloat(fabs(aspect[i] - 0.5), <, 0.51);
     }
