@@ -16,6 +16,7 @@ static const Command commands[] = {
     {"check", "list every problem of a data set", cg_cli_dataset_check},
     {"info", "tell what is in a data set", cg_cli_dataset_info},
     {"export", "write a data set in the form that other software reads", cg_cli_dataset_export},
+    {"import", "draw masks from labelme or COCO outlines", cg_cli_dataset_import},
 };
 
 static void print_help(FILE *to)

@@ -52,6 +52,10 @@ gboolean cg_export_make_parent(const char *path, GError **error);
 /* Writes TEXT to RELATIVE, with its folder. */
 gboolean cg_export_write_text(const CgExport *e, const char *relative, const char *text,
                               GError **error);
+/* The picture SOURCE at PATH as PNG: the same bytes when it is one. *LINKED is set when it became a
+ * second name of the file. */
+gboolean cg_export_copy_picture(const char *source, const char *path, gboolean link,
+                                gboolean *linked, GError **error);
 /* ROW as a line. Takes ROW over. */
 gboolean cg_export_write_row(CgAtomicFile *file, json_t *row, GError **error);
 /* NAME as a part of a file name: slashes and control characters become "_". Free with g_free. */

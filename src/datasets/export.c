@@ -339,10 +339,8 @@ static gboolean open_out(const CgExport *e, const char *key, GError **error)
     return FALSE;
 }
 
-/* The picture SOURCE at PATH as PNG: the same bytes when it is one. *LINKED is set when it became a
- * second name of the file. */
-static gboolean copy_picture(const char *source, const char *path, gboolean link, gboolean *linked,
-                             GError **error)
+gboolean cg_export_copy_picture(const char *source, const char *path, gboolean link,
+                                gboolean *linked, GError **error)
 {
     CgFormat format;
     g_autoptr(CgMappedFile) file = cg_mapped_file_open(source, error);
@@ -372,7 +370,7 @@ static gboolean write_picture(CgExport *e, const char *source, const char *relat
     if (is_there(e, relative))
         return TRUE;
     if (!cg_export_make_parent(path, error) ||
-        !copy_picture(source, path, e->options->link, &linked, error))
+        !cg_export_copy_picture(source, path, e->options->link, &linked, error))
         return FALSE;
     e->summary->linked += linked;
     return TRUE;

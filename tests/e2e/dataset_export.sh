@@ -51,3 +51,13 @@ grep -q "1 defective images have no mask; left out" stderr || fail "$(cat stderr
 is "images" "$(cat stdout)" "lost: 4 images, 0 masks"
 is "JSON" "$(export_set --to coco --json --out lost 2>/dev/null)" \
     '{"out":"lost","format":"coco","images":4,"masks":0,"present":4,"linked":0,"left_out":{"without_mask":1,"without_normal":0,"not_in_format":0,"dropped":0}}'
+
+echo "== outlines come in"
+printf '{"imagePath":"000.png","shapes":[{"label":"dent","points":[[2,2],[9,2],[9,8]]}]}' >set/test/dent/000.json
+is "import" "$("$CAGEN" dataset import set/test/dent --category bolt --out drawn)" "drawn: 1 images, 1 masks"
+is "tree" "$(cd drawn && find . -type f | sort | tr '\n' ' ')" \
+    "./bolt/ground_truth/dent/000_mask.png ./bolt/test/dent/000.png ./manifest.jsonl "
+code=0
+"$CAGEN" dataset import set/test/dent --out drawn 2>stderr || code=$?
+is "exit code" "$code" 2
+grep -q "not an empty folder" stderr || fail "$(cat stderr)"
