@@ -70,7 +70,8 @@ static gboolean decide(Run *r, GError **error)
     for (guint i = 0; i < count; i++) {
         const char *path = g_ptr_array_index(normals, (guint)((guint64)i * normals->len / count));
         g_autoptr(CgImage) image = cg_image_load(path, NULL, &errors[i]);
-        g_autoptr(CgImage) mask = image ? cg_foreground(image, &votes[i], NULL) : NULL;
+        if (image)
+            cg_image_free(cg_foreground(image, &votes[i], NULL));
     }
     for (guint i = 0; i < count; i++) {
         objects += votes[i] == CG_FOREGROUND_OBJECT;

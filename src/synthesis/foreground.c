@@ -398,7 +398,7 @@ CgForegroundPolicy cg_foreground_decide(const CgImage *const *images, int count)
     int objects = 0;
     for (int i = 0; i < count; i++) {
         CgForegroundPolicy policy = CG_FOREGROUND_AUTO;
-        g_autoptr(CgImage) mask = cg_foreground(images[i], &policy, NULL);
+        cg_image_free(cg_foreground(images[i], &policy, NULL));
         objects += policy == CG_FOREGROUND_OBJECT;
     }
     return 2 * objects > count ? CG_FOREGROUND_OBJECT : CG_FOREGROUND_TEXTURE;

@@ -314,8 +314,8 @@ static gsize latent_cells(const CgImage *mask, int side)
     int w = CLAMP((int)((gint64)mask->width * side / longer), 1, mask->width);
     int h = CLAMP((int)((gint64)mask->height * side / longer), 1, mask->height);
     CgMaskFit fit;
-    g_autoptr(CgTensor) cells =
-        cg_mask_to_latent(mask->pixels, mask->height, mask->width, h, w, CG_MASK_MAX, FALSE, &fit);
+    cg_tensor_unref(
+        cg_mask_to_latent(mask->pixels, mask->height, mask->width, h, w, CG_MASK_MAX, FALSE, &fit));
     return fit.cells;
 }
 
