@@ -126,6 +126,7 @@ static void three_different_augmenters_all_equally_often(void)
         g_autoptr(json_t) drawn = json_array();
         g_autoptr(CgImage) made = cg_draem_texture(texture, 16, 16, &rng, drawn);
         guint seen = 0;
+        g_assert_cmpint(made->width, ==, 16);
         g_assert_cmpint((int)json_array_size(drawn), ==, 3);
         for (size_t k = 0; k < 3; k++)
             for (int kind = 0; kind < CG_TEXTURE_AUGMENTS; kind++)
