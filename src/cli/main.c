@@ -18,7 +18,6 @@ static const Command commands[] = {
     {"generate", "make anomalous images from normal ones, masks and a prompt", cg_cli_generate},
     {"mask", "draw masks: where defects shall be", cg_cli_mask},
     {"sheet", "draw normal images, masks and results of a run in rows", cg_cli_sheet},
-    {"dataset", "look at data sets", cg_cli_dataset},
     {"augment", "make anomalous images from normal ones, without a model", cg_cli_augment},
     {"dataset", "look at, check and split data sets", cg_cli_dataset},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
