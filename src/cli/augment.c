@@ -14,15 +14,16 @@
 
 typedef struct {
     CgCliCompute compute;
-    char *method, *normal, *textures, *out, *sheet, *category, *defect;
+    char *method, *normal, *textures, *defects, *defect_masks, *blend, *out, *sheet, *category,
+        *defect;
     gint64 seed;
     int count;
 } Options;
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->method, o->normal,   o->textures, o->out,
-                          o->sheet,  o->category, o->defect};
+    char *const text[] = {o->method, o->normal, o->textures, o->defects,  o->defect_masks,
+                          o->blend,  o->out,    o->sheet,    o->category, o->defect};
     cg_cli_compute_clear(&o->compute);
     for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
         g_free(text[i]);
@@ -35,6 +36,8 @@ static const char description[] =
     "  scar            a short, turned strip of the image pasted elsewhere\n"
     "  cutpaste-union  one of these two\n"
     "  draem           a changed texture over the image where Perlin noise says so (--textures)\n"
+    "  crop-paste      real defects cut out by their masks, turned, scaled, put elsewhere "
+    "(--defects)\n"
     "\nImage i of N takes the i-th normal image, starting over at the list's end.\n"
     "Results: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/000_mask.png,\n"
     "DIR/manifest.jsonl. The same command again continues where it stopped.\n\n"
@@ -49,6 +52,12 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "IMG|DIR"},
         {"textures", 't', 0, G_OPTION_ARG_FILENAME, &o->textures,
          "textures, in folders at any depth (the Describable Textures Dataset, say)", "DIR"},
+        {"defects", 0, 0, G_OPTION_ARG_FILENAME, &o->defects,
+         "image of a defect, or folder of them", "IMG|DIR"},
+        {"defect-masks", 0, 0, G_OPTION_ARG_FILENAME, &o->defect_masks,
+         "their masks, named like the images, _mask behind it or not", "IMG|DIR"},
+        {"blend", 0, 0, G_OPTION_ARG_STRING, &o->blend,
+         "crop-paste: exact, or poisson for seamless edges (default: poisson)", "MODE"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder for the results", "DIR"},
         {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
          "images to make (default: one for each normal image)", "N"},
@@ -88,6 +97,23 @@ static gboolean check_options(const Options *o, GError **error)
     return TRUE;
 }
 
+/* *LIST: what lies at PATH, NULL when PATH is. */
+static gboolean list(const char *path, gboolean deep, GPtrArray **found, GError **error)
+{
+    *found = path ? cg_pictures_list(path, deep, error) : NULL;
+    return !path || *found;
+}
+
+static gboolean parse_blend(const char *text, CgPasteMode *mode, GError **error)
+{
+    *mode = CG_PASTE_POISSON;
+    if (!text ||
+        (cg_paste_mode_parse(text, mode) && (*mode == CG_PASTE_EXACT || *mode == CG_PASTE_POISSON)))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --blend \"%s\"; exact or poisson", text);
+    return FALSE;
+}
+
 static void print_row(void *data, const json_t *row)
 {
     const Options *o = data;
@@ -115,10 +141,14 @@ static gboolean run(Options *o, GError **error)
     CgBatchSummary summary;
     if (!cg_cli_common_start(&o->compute, error) || !check_options(o, error))
         return FALSE;
-    g_autoptr(GPtrArray) normals = cg_pictures_list(o->normal, FALSE, error);
-    g_autoptr(GPtrArray) textures =
-        normals && o->textures ? cg_pictures_list(o->textures, TRUE, error) : NULL;
-    if (!normals || (o->textures && !textures))
+    CgPasteMode blend;
+    g_autoptr(GPtrArray) normals = NULL;
+    g_autoptr(GPtrArray) textures = NULL;
+    g_autoptr(GPtrArray) defects = NULL;
+    g_autoptr(GPtrArray) masks = NULL;
+    if (!parse_blend(o->blend, &blend, error) || !list(o->normal, FALSE, &normals, error) ||
+        !list(o->textures, TRUE, &textures, error) || !list(o->defects, FALSE, &defects, error) ||
+        !list(o->defect_masks, FALSE, &masks, error))
         return FALSE;
     const CgAugmentOptions options = {
         .method = o->method,
@@ -130,6 +160,9 @@ static gboolean run(Options *o, GError **error)
         .count = o->count != COUNT_UNSET ? (guint)o->count : normals->len,
         .normals = normals,
         .textures = textures,
+        .defects = defects,
+        .defect_masks = masks,
+        .blend = blend,
     };
     const gboolean ok = cg_augment_run(&options, print_row, o, &summary, error);
     if (!ok && g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED)) {

@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "pipeline/output.h"
 #include "pipeline/pictures.h"
+#include "synthesis/crop_paste.h"
 #include "synthesis/cutpaste.h"
 #include "synthesis/draem.h"
 
@@ -15,17 +16,20 @@
 
 typedef struct {
     const char *name;
-    /* One of both. */
+    /* One of these. */
     void (*make)(const CgImage *normal, CgRng *rng, CgSynthesis *out);
     void (*make_textured)(const CgImage *normal, const CgImage *texture, CgRng *rng,
                           CgSynthesis *out);
+    void (*make_pasted)(const CgImage *normal, const CgImage *defect, const CgImage *defect_mask,
+                        CgPasteMode blend, CgRng *rng, CgSynthesis *out);
 } Method;
 
 static const Method methods[] = {
-    {"cutpaste", cg_cutpaste, NULL},
-    {"scar", cg_cutpaste_scar, NULL},
-    {"cutpaste-union", cg_cutpaste_union, NULL},
-    {"draem", NULL, cg_draem},
+    {"cutpaste", cg_cutpaste, NULL, NULL},
+    {"scar", cg_cutpaste_scar, NULL, NULL},
+    {"cutpaste-union", cg_cutpaste_union, NULL, NULL},
+    {"draem", NULL, cg_draem, NULL},
+    {"crop-paste", NULL, NULL, cg_crop_paste},
 };
 
 const char *cg_augment_method_name(guint index)
@@ -83,13 +87,52 @@ static gboolean check_textures(const Run *r, GError **error)
     return FALSE;
 }
 
+/* Whether MASK is named after the picture DEFECT. */
+static gboolean belongs(const char *defect, const char *mask)
+{
+    g_autofree char *defect_name = g_path_get_basename(defect);
+    g_autofree char *mask_name = g_path_get_basename(mask);
+    char *defect_end = strrchr(defect_name, '.'), *mask_end = strrchr(mask_name, '.');
+    if (defect_end)
+        *defect_end = '\0';
+    if (mask_end)
+        *mask_end = '\0';
+    g_autofree char *with = g_strconcat(defect_name, "_mask", NULL);
+    return g_str_equal(mask_name, defect_name) || g_str_equal(mask_name, with);
+}
+
+static gboolean check_defects(const Run *r, GError **error)
+{
+    const GPtrArray *defects = r->options->defects, *masks = r->options->defect_masks;
+    const gboolean wanted = r->method->make_pasted != NULL;
+    if (wanted != (defects != NULL) || wanted != (masks != NULL)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    wanted ? "--method %s needs --defects and --defect-masks"
+                           : "--method %s uses no --defects and no --defect-masks",
+                    r->method->name);
+        return FALSE;
+    }
+    for (guint i = 0; wanted && i < MAX(defects->len, masks->len); i++) {
+        const char *defect = i < defects->len ? g_ptr_array_index(defects, i) : NULL;
+        const char *mask = i < masks->len ? g_ptr_array_index(masks, i) : NULL;
+        const gboolean single = defects->len == 1 && masks->len == 1;
+        if (defect && mask && (single || belongs(defect, mask)))
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: has no partner; the mask of 000.png is 000_mask.png or 000.png",
+                    defect ? defect : mask);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean find_method(Run *r, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(methods); i++)
         if (g_str_equal(methods[i].name, r->options->method))
             r->method = &methods[i];
     if (r->method)
-        return check_textures(r, error);
+        return check_textures(r, error) && check_defects(r, error);
     g_autoptr(GString) names = g_string_new(methods[0].name);
     for (size_t i = 1; i < G_N_ELEMENTS(methods); i++)
         g_string_append_printf(names, ", %s", methods[i].name);
@@ -126,14 +169,17 @@ static json_t *absolute(const char *path)
 
 /* The inputs of one image. */
 typedef struct {
-    CgPicture *normal, *texture; /* texture: NULL where the method needs none */
-    const char *normal_path, *texture_path;
+    /* All but the first: NULL where the method needs none. */
+    CgPicture *normal, *texture, *defect, *defect_mask;
+    const char *normal_path, *texture_path, *defect_path, *defect_mask_path;
 } Inputs;
 
 static void inputs_clear(Inputs *in)
 {
     cg_picture_unref(in->normal);
     cg_picture_unref(in->texture);
+    cg_picture_unref(in->defect);
+    cg_picture_unref(in->defect_mask);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
 
@@ -141,8 +187,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
 static char *item_key(const Run *r, guint i, const Inputs *in)
 {
     g_autofree char *text = g_strdup_printf(
-        "%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s\n%s", r->method->name, r->options->seed, i,
-        in->normal->sha256, in->texture ? in->texture->sha256 : "-", CAGEN_VERSION);
+        "%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s\n%s\n%s\n%d\n%s", r->method->name, r->options->seed,
+        i, in->normal->sha256, in->texture ? in->texture->sha256 : "-",
+        in->defect ? in->defect->sha256 : "-", in->defect_mask ? in->defect_mask->sha256 : "-",
+        in->defect ? (int)r->options->blend : 0, CAGEN_VERSION);
     return cg_output_key(text);
 }
 
@@ -157,6 +205,12 @@ static json_t *make_row(const Run *r, guint i, const Inputs *in, const char *key
     if (in->texture) {
         json_object_set_new(row, "texture", absolute(in->texture_path));
         json_object_set_new(row, "texture_sha256", json_string(in->texture->sha256));
+    }
+    if (in->defect) {
+        json_object_set_new(row, "source", absolute(in->defect_path));
+        json_object_set_new(row, "source_sha256", json_string(in->defect->sha256));
+        json_object_set_new(row, "source_mask", absolute(in->defect_mask_path));
+        json_object_set_new(row, "source_mask_sha256", json_string(in->defect_mask->sha256));
     }
     json_object_set(row, "parameters", made->parameters);
     json_object_set_new(row, "version", json_string(CAGEN_VERSION));
@@ -176,7 +230,32 @@ static gboolean check_size(const char *path, const CgImage *image, GError **erro
     return FALSE;
 }
 
-/* Which texture is drawn first of all, so that a finished image can be told by its inputs. */
+static gboolean load_defect(const Run *r, CgRng *rng, Inputs *in, GError **error)
+{
+    const guint k = (guint)cg_rng_int(rng, 0, (int)r->options->defects->len - 1);
+    in->defect_path = g_ptr_array_index(r->options->defects, k);
+    in->defect_mask_path = g_ptr_array_index(r->options->defect_masks, k);
+    in->defect = cg_pictures_get(r->pictures, in->defect_path, FALSE, error);
+    in->defect_mask =
+        in->defect ? cg_pictures_get(r->pictures, in->defect_mask_path, TRUE, error) : NULL;
+    if (!in->defect_mask)
+        return FALSE;
+    const CgImage *defect = in->defect->image, *mask = in->defect_mask->image;
+    if (defect->width != mask->width || defect->height != mask->height) {
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d",
+                    in->defect_mask_path, mask->width, mask->height, in->defect_path, defect->width,
+                    defect->height);
+        return FALSE;
+    }
+    if (cg_mask_area(mask) > 0)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: the mask is empty: nothing to cut out",
+                in->defect_mask_path);
+    return FALSE;
+}
+
+/* Which texture or defect is drawn first of all, so that a finished image can be told by its
+ * inputs. */
 static gboolean load_inputs(const Run *r, guint i, CgRng *rng, Inputs *in, GError **error)
 {
     const GPtrArray *textures = r->options->textures;
@@ -184,6 +263,8 @@ static gboolean load_inputs(const Run *r, guint i, CgRng *rng, Inputs *in, GErro
     in->normal = cg_pictures_get(r->pictures, in->normal_path, FALSE, error);
     if (!in->normal || !check_size(in->normal_path, in->normal->image, error))
         return FALSE;
+    if (r->options->defects)
+        return load_defect(r, rng, in, error);
     if (!textures)
         return TRUE;
     in->texture_path = g_ptr_array_index(textures, cg_rng_int(rng, 0, (int)textures->len - 1));
@@ -207,6 +288,9 @@ static gboolean make_item(const Run *r, guint i, GError **error)
         return TRUE;
     if (r->method->make_textured)
         r->method->make_textured(in.normal->image, in.texture->image, &rng, &made);
+    else if (r->method->make_pasted)
+        r->method->make_pasted(in.normal->image, in.defect->image, in.defect_mask->image,
+                               r->options->blend, &rng, &made);
     else
         r->method->make(in.normal->image, &rng, &made);
     if (!cg_output_write_pictures(r->options->out, &r->outputs[i], made.image, made.mask, error))

@@ -8,6 +8,7 @@
 #ifndef CG_PIPELINE_AUGMENT_H
 #define CG_PIPELINE_AUGMENT_H
 
+#include "image/paste.h"
 #include "pipeline/batch.h"
 
 typedef struct {
@@ -19,6 +20,10 @@ typedef struct {
     guint count;
     GPtrArray *normals;  /* paths, at least one */
     GPtrArray *textures; /* paths, for the methods that lay a texture over; NULL: none */
+    /* For crop-paste, else NULL: pictures of real defects and, in the same order, their masks,
+     * whose names are the picture's without its ending, or that and "_mask". */
+    GPtrArray *defects, *defect_masks;
+    CgPasteMode blend; /* crop-paste: exact or poisson */
 } CgAugmentOptions;
 
 /* The methods, in the order in which people should read of them; NULL at the end. */

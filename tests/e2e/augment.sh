@@ -31,8 +31,13 @@ grep -q "\"normal_sha256\":\"$(sha256sum <bottle/train/good/1.ppm | cut -d' ' -f
 echo "== each method: same bytes with any number of threads, outside the mask the normal image"
 for i in 0 1 2 3; do draw_picture "textures/kind$((i % 2))/$i.ppm" 30 70 $((i + 9)); done
 echo "not a texture" >textures/README
-for method in cutpaste scar cutpaste-union draem; do
+for i in 0 1 2; do
+    draw_picture "defects/$i.ppm" 80 60 $((i + 20))
+    draw_mask "masks/${i}_mask.pgm" 80 60 $((20 * i)) 20 $((9 + i)) 14
+done
+for method in cutpaste scar cutpaste-union draem crop-paste; do
     textures=()
+    [[ $method != crop-paste ]] || textures=(--defects defects --defect-masks masks)
     [[ $method != draem ]] || textures=(--textures textures)
     augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 1 --sheet sheet.png -q --out "$method-1" >/dev/null
     augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 3 -q --out "$method-3" >/dev/null
@@ -77,6 +82,10 @@ refused 2 "unknown method \"copy\"; there are cutpaste" --method copy --normal g
 refused 2 "needs a folder of --textures" --method draem --normal grey.pgm --out bad
 refused 2 "uses no --textures" --method scar --normal grey.pgm --textures textures --out bad
 refused 1 "nowhere" --method draem --normal grey.pgm --textures nowhere --out bad
+refused 2 "needs --defects and --defect-masks" --method crop-paste --normal grey.pgm --out bad
+refused 2 "uses no --defects" --method scar --normal grey.pgm --defects defects --out bad
+refused 2 "exact or poisson" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend off --out bad
+refused 1 "has no partner" --method crop-paste --normal grey.pgm --defects defects --defect-masks textures/kind0 --out bad
 refused 2 "--normal is missing" --method scar --out bad
 refused 2 "--out is missing" --method scar --normal grey.pgm
 refused 2 "--count must be" --method scar --normal grey.pgm --count 0 --out bad
