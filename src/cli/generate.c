@@ -54,10 +54,23 @@ static const char description[] =
     "  cagen generate --model sd15 --controlnet cagen-bottle --normal bottle/train/good \\\n"
     "                 --mask masks --prompt \"broken large bottle\" --count 100 --out generated";
 
+/* GOption forgets the defaults that it replaces. */
+static void free_replaced(const CgJob *before, const CgJob *job)
+{
+    char *const old[] = {before->negative_prompt, before->sampler, before->fuse,
+                         before->mask_policy,     before->paste,   before->window};
+    char *const now[] = {job->negative_prompt, job->sampler, job->fuse,
+                         job->mask_policy,     job->paste,   job->window};
+    for (size_t i = 0; i < G_N_ELEMENTS(old); i++)
+        if (old[i] != now[i])
+            g_free(old[i]);
+}
+
 /* GOption wants one array; the members are grouped as --help shall show them. */
 static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     CgJob *j = o->job;
+    const CgJob defaults = *j;
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->paths.model,
          "model: folder in diffusers' layout, or .safetensors file", "DIR|FILE"},
@@ -137,10 +150,13 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         CG_CLI_COMPUTE_ENTRIES(&o->compute),
         G_OPTION_ENTRY_NULL,
     };
-    return cg_cli_parse(&argc, &argv, "generate", NULL,
-                        "Puts a defect into normal images: inside the mask what the prompt says, "
-                        "outside of it the image.",
-                        description, entries, error);
+    const gboolean ok = cg_cli_parse(
+        &argc, &argv, "generate", NULL,
+        "Puts a defect into normal images: inside the mask what the prompt says, outside of it the "
+        "image.",
+        description, entries, error);
+    free_replaced(&defaults, j);
+    return ok;
 }
 
 static gboolean usage(GError **error, const char *message)
