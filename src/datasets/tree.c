@@ -240,8 +240,8 @@ CgFolder *cg_folder_find(CgFolder *folder, const char *path)
 
 gboolean cg_folder_has_file(const CgFolder *folder, const char *name)
 {
-    return bsearch(&name, folder->files->pdata, folder->files->len, sizeof(gpointer),
-                   compare_names) != NULL;
+    return folder->files->len > 0 && bsearch(&name, folder->files->pdata, folder->files->len,
+                                             sizeof(gpointer), compare_names) != NULL;
 }
 
 gboolean cg_folder_has_path(CgFolder *folder, const char *path)
