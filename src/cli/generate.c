@@ -258,12 +258,13 @@ static void print_row(void *data, const json_t *row)
 
 static void print_summary(const CgBatchSummary *summary)
 {
-    g_autofree char *skipped = summary->skipped
-                                   ? g_strdup_printf(", %u were there already", summary->skipped)
-                                   : g_strdup("");
-    cg_log_note("made %u image%s%s; %.1f s per image, peak memory %.2f GB", summary->made,
-                summary->made == 1 ? "" : "s", skipped, summary->seconds_per_image,
-                (double)cg_memory_peak() * 1e-9);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "made %u image%s", summary->made, summary->made == 1 ? "" : "s");
+    if (summary->skipped)
+        g_string_append_printf(text, ", %u were there already", summary->skipped);
+    if (summary->made)
+        g_string_append_printf(text, "; %.1f s per image", summary->seconds_per_image);
+    cg_log_note("%s; peak memory %.2f GB", text->str, (double)cg_memory_peak() * 1e-9);
 }
 
 static gboolean run(Options *o, GError **error)

@@ -19,7 +19,7 @@ is "files" "$(cd one && find . -type f | sort | tr '\n' ' ')" \
 is "standard output" "$(cat stdout)" "one/object/test/broken_large_bottle/000.png"
 # Memory and time are told before and after.
 grep -q '^plan: 1 image of 128x128, 2 steps; memory .* GB .* per image' stderr || fail "no plan: $(cat stderr)"
-grep -q '^made 1 image; .* s per image, peak memory .* GB$' stderr || fail "no summary: $(cat stderr)"
+grep -q '^made 1 image; .* s per image; peak memory .* GB$' stderr || fail "no summary: $(cat stderr)"
 # The image has the normal image's size and lies outside the mask unchanged; the mask is exact.
 changed=$("$CAGEN_TOOLS/compare_pictures" normal.ppm one/object/test/*/000.png mask.pgm)
 [[ $changed == *"outside 0 of 4050" && $changed != "inside 0 of"* ]] || fail "changed: $changed"

@@ -185,6 +185,29 @@ static void aborted_file_leaves_the_old_one(void)
     g_assert_cmpuint(cg_test_folder_count(dir), ==, 1);
 }
 
+static void unfinished_files_are_removed_and_no_others(void)
+{
+    static const char *const kept[] = {"a.png", ".cagen-0123abcd", ".cagen-0123abcd.tmp.png",
+                                       "x.cagen-0123abcd.tmp", ".cagen-.tmp"};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(CgTestFolder) dir = cg_test_folder_new();
+    g_autofree char *path = cg_test_folder_path(dir, "b.png");
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
+        g_free(cg_test_folder_file(dir, kept[i], "x", 1));
+    /* Of a process that ended here. */
+    CgAtomicFile *file = cg_atomic_file_open(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(cg_test_folder_count(dir), ==, G_N_ELEMENTS(kept) + 1);
+    cg_atomic_file_clean(dir->path);
+    g_assert_cmpuint(cg_test_folder_count(dir), ==, G_N_ELEMENTS(kept));
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++) {
+        g_autofree char *name = cg_test_folder_path(dir, kept[i]);
+        g_assert_true(g_file_test(name, G_FILE_TEST_EXISTS));
+    }
+    cg_atomic_file_abort(file);
+    cg_atomic_file_clean("/nowhere/at/all");
+}
+
 static void permissions_follow_the_umask_or_the_old_file(void)
 {
     g_autoptr(GError) error = NULL;
@@ -378,6 +401,7 @@ int main(int argc, char **argv)
     TEST(committed_file_replaces_the_old_one);
     TEST(pieces_of_all_sizes_arrive_in_order);
     TEST(aborted_file_leaves_the_old_one);
+    TEST(unfinished_files_are_removed_and_no_others);
     TEST(permissions_follow_the_umask_or_the_old_file);
     TEST(link_stays_a_link);
     TEST(places_where_no_file_can_be_are_refused_at_once);

@@ -177,6 +177,23 @@ static void json_lines_are_objects(void)
         json_decref(object[i]);
 }
 
+static void work_that_was_half_done(void)
+{
+    cg_log_set_json(TRUE);
+    g_autoptr(CgProgress) p = cg_progress_new("sampling", 4);
+    cg_progress_skip(p, 2);
+    cg_progress_update(p, 1, NULL);
+    cg_progress_skip(p, 100);
+    cg_progress_update(p, 2, NULL);
+}
+
+static void skipped_steps_leave_the_total(void)
+{
+    g_autofree char *text = captured(work_that_was_half_done, FALSE);
+    g_assert_nonnull(strstr(text, "\"done\":1,\"total\":2,"));
+    g_assert_nonnull(strstr(text, "\"done\":2,\"total\":0,"));
+}
+
 #define TEST(name) g_test_add_func("/log/" #name, name)
 
 int main(int argc, char **argv)
@@ -189,5 +206,6 @@ int main(int argc, char **argv)
     TEST(terminal_line_is_redrawn_and_ended);
     TEST(terminal_line_never_wraps);
     TEST(json_lines_are_objects);
+    TEST(skipped_steps_leave_the_total);
     return g_test_run();
 }
