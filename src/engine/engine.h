@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "tensor/tensor.h"
 
-#define CG_ENGINE_VERSION 1
+#define CG_ENGINE_VERSION 2
 
 typedef enum {
     CG_ACT_NONE,
@@ -55,7 +55,27 @@ typedef struct {
     size_t q_row, k_row, v_row;
     void *y;
     size_t y_row;
+    /* [n, heads, tq] or NULL: log(sum(exp(scale * q k^T))) of each query, which the backward needs.
+     */
+    float *lse;
 } CgAttention;
+
+/* Where attention's gradients come from and go to; rows as in CgAttention. dq, dk and dv are
+ * overwritten and may lie side by side in one tensor. */
+typedef struct {
+    const void *dy;
+    size_t dy_row;
+    void *dq, *dk, *dv;
+    size_t dq_row, dk_row, dv_row;
+} CgAttentionGradient;
+
+/* One step of AdamW (Loshchilov and Hutter; torch.optim.AdamW): w *= 1 - rate * decay, then
+ * w -= rate / (1 - beta1^step) * m / (sqrt(v / (1 - beta2^step)) + eps). */
+typedef struct {
+    double rate, beta1, beta2, eps, decay;
+    double gradient_scale; /* what gradients are multiplied with first: clipping, accumulation */
+    guint64 step;          /* 1, 2, ... */
+} CgAdamw;
 
 typedef struct CgEngine CgEngine;
 
@@ -73,6 +93,12 @@ typedef struct {
     CgWeight *(*weight_new)(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                             CgTensor *bias);
     void (*weight_free)(CgEngine *e, CgWeight *w);
+    /* Before the first use: W's source tensor is kept after packing, for the backward functions and
+     * for weight_changed. */
+    void (*weight_keep)(CgEngine *e, CgWeight *w);
+    /* The kept source tensor (and bias) has other numbers now: what was packed from it is made
+     * again at the next use. */
+    void (*weight_changed)(CgEngine *e, CgWeight *w);
 
     /* x [n, h, w, c_in] -> y [n, h', w', c_out], h' = (h + pad_top + pad_bottom - kh) / stride + 1.
      */
@@ -106,6 +132,60 @@ typedef struct {
     void (*softmax)(CgEngine *e, const CgTensor *x, CgTensor *y);
     /* f32 <-> bf16 (or a copy). */
     void (*cast)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* y = factor * x. y may be x. */
+    void (*scale)(CgEngine *e, const CgTensor *x, float factor, CgTensor *y);
+
+    /* Backward. dy and dx have the types of y and x; dx is overwritten. Gradients of parameters
+     * (dw, db, dgamma, dbeta, dv) are f32 and are added to what is there; NULL: not wanted. Sums
+     * are accumulated in f32 or better. Epilogues are not part of it: dy is the gradient of the
+     * sum. */
+
+    /* dy [n, h', w', c_out] -> dx [n, h, w, c_in]. W was kept. */
+    gboolean (*conv2d_backward_data)(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                     GError **error);
+    /* dw [c_out, c_in, kh, kw], db [c_out]. */
+    gboolean (*conv2d_backward_weights)(CgEngine *e, CgWeight *w, const CgTensor *x,
+                                        const CgTensor *dy, CgTensor *dw, CgTensor *db,
+                                        GError **error);
+    /* dy [.., out] -> dx [.., in]. W was kept. */
+    gboolean (*linear_backward_data)(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                     GError **error);
+    /* dw [out, in] (or [out, in, 1, 1]), db [out]. */
+    gboolean (*linear_backward_weights)(CgEngine *e, CgWeight *w, const CgTensor *x,
+                                        const CgTensor *dy, CgTensor *dw, CgTensor *db,
+                                        GError **error);
+    /* A as in the forward call, with its results y and lse. */
+    gboolean (*attention_backward)(CgEngine *e, const CgAttention *a, const CgAttentionGradient *g,
+                                   GError **error);
+    /* x, gamma, beta, act as in the forward call. dx may be dy. */
+    void (*group_norm_backward)(CgEngine *e, const CgTensor *x, int groups, float eps,
+                                const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                CgTensor *dbeta);
+    /* dx may be dy. */
+    void (*layer_norm_backward)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                CgTensor *dbeta);
+    /* dx = dy * act'(x). dx may be dy. */
+    void (*activate_backward)(CgEngine *e, CgActivation act, const CgTensor *x, const CgTensor *dy,
+                              CgTensor *dx);
+    /* x [.., 2c], dy [.., c] -> dx [.., 2c]. */
+    void (*geglu_backward)(CgEngine *e, const CgTensor *x, const CgTensor *dy, CgTensor *dx);
+    /* add_channels: dv [n, c] += the sum of dy [n, .., c] over all positions, and over samples too
+     * when dv is [1, c]. */
+    void (*add_channels_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dv);
+    /* dy [n, h', w', c] -> dx [n, h, w, c]. */
+    void (*upsample_nearest_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dx);
+    /* concat: dy [.., ca + cb] -> da [.., ca], db [.., cb]; either may be NULL, with CA given. */
+    void (*split)(CgEngine *e, const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db);
+    /* From the forward's result y. dx may be dy. */
+    void (*softmax_backward)(CgEngine *e, const CgTensor *y, const CgTensor *dy, CgTensor *dx);
+
+    /* One optimizer step over COUNT numbers: weights, gradients, first and second moments. */
+    void (*adamw)(CgEngine *e, const CgAdamw *step, size_t count, float *w, const float *g,
+                  float *m, float *v);
+    /* The sum of the squares of COUNT numbers, in f64; the same for any number of threads. */
+    double (*square_sum)(CgEngine *e, size_t count, const float *g);
 } CgEngineOps;
 
 struct CgEngine {
