@@ -154,3 +154,44 @@ void cg_check_cast(const CgTensor *x, const CgTensor *y)
     check_type("cast", y);
     cg_assert_shape("cast", y, x->shape);
 }
+
+void cg_check_split(const CgTensor *dy, int64_t ca, const CgTensor *da, const CgTensor *db)
+{
+    check_type("split", dy);
+    if (ca < 0 || ca > last(dy))
+        g_error("split: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " channels", ca, last(dy));
+    if (da) {
+        check_types("split", dy, da);
+        cg_assert_shape("split", da, with_last(dy, ca));
+    }
+    if (db) {
+        check_types("split", dy, db);
+        cg_assert_shape("split", db, with_last(dy, last(dy) - ca));
+    }
+}
+
+void cg_check_gradient(const char *what, const CgTensor *gradient, size_t count)
+{
+    if (gradient)
+        check_vector(what, gradient, (int64_t)count);
+}
+
+void cg_check_conv2d_backward(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                              const CgTensor *dy)
+{
+    cg_check_conv2d(g, dtype, x, NULL, dy);
+}
+
+void cg_check_linear_backward(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                              const CgTensor *dy)
+{
+    cg_check_linear(g, dtype, x, NULL, dy);
+}
+
+void cg_check_attention_backward(const CgAttention *a, const CgAttentionGradient *g)
+{
+    size_t row = (size_t)a->heads * (size_t)a->head_dim;
+    cg_check_attention(a);
+    g_assert(a->lse && g->dy && g->dq && g->dk && g->dv);
+    g_assert(g->dy_row >= row && g->dq_row >= row && g->dk_row >= row && g->dv_row >= row);
+}

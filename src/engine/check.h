@@ -23,6 +23,16 @@ void cg_check_geglu(const CgTensor *x, const CgTensor *y);
 void cg_check_add_channels(const CgTensor *x, const CgTensor *v, const CgTensor *y);
 void cg_check_upsample(const CgTensor *x, const CgTensor *y);
 void cg_check_concat(const CgTensor *a, const CgTensor *b, const CgTensor *y);
+/* DA or DB may be NULL. */
+void cg_check_split(const CgTensor *dy, int64_t ca, const CgTensor *da, const CgTensor *db);
+/* Gradients of parameters: f32 of COUNT elements, or NULL. */
+void cg_check_gradient(const char *what, const CgTensor *gradient, size_t count);
+/* X or DX, and Y or DY of a convolution (linear layer) of G in DTYPE. */
+void cg_check_conv2d_backward(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                              const CgTensor *dy);
+void cg_check_linear_backward(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,
+                              const CgTensor *dy);
+void cg_check_attention_backward(const CgAttention *a, const CgAttentionGradient *g);
 void cg_check_cast(const CgTensor *x, const CgTensor *y);
 
 #endif

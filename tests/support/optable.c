@@ -123,6 +123,9 @@ static const OpCase cases[] = {
     {"softmax of many rows in place", OP_SOFTMAX, .x = {3, {2, 300, 101}}, .in_place = TRUE},
     {"softmax of large numbers", OP_SOFTMAX, .x = {2, {7, 1000}}, .mean = 3e4, .deviation = 20},
 
+    {"scale", OP_SCALE, .x = {3, {2, 55, 37}}, .scale = -0.37F},
+    {"scale of many in place", OP_SCALE, .x = {3, {3, 12345, 1}}, .scale = 1.7F, .in_place = TRUE},
+
     {"cast", OP_CAST, .x = {3, {2, 55, 37}}},
     {"cast of many", OP_CAST, .x = {2, {3, 20001}}, .deviation = 1e3},
     {"cast 2x64x64x320", OP_CAST, .large = TRUE, .x = {4, {2, 64, 64, 320}}},
@@ -135,6 +138,13 @@ const OpCase *optable_cases(guint *count)
     return cases;
 }
 
+/* Of one input. */
+typedef struct {
+    const char *name;
+    CgTensor *of, *d;
+    CgTensor *start; /* parameters: what D starts from; data: NULL */
+} Gradient;
+
 struct OpRun {
     const OpCase *c;
     CgEngine *engine;
@@ -143,7 +153,11 @@ struct OpRun {
     CgTensor *gamma, *beta; /* f32 parameters; gamma is also the vector of add_channels */
     CgTensor *bias, *residual;
     CgWeight *weight;
-    CgTensor *y;
+    CgTensor *w, *weight_bias; /* what it was made from */
+    CgTensor *y, *dy;
+    float *lse;
+    Gradient gradients[3];
+    guint gradient_count;
 };
 
 /* Uniform numbers of the given mean and deviation that follow from the case's and WHAT's name. */
@@ -225,12 +239,11 @@ static void prepare_weight(OpRun *run)
     const OpCase *c = run->c;
     CgConvGeometry g = geometry(c);
     double fan_in = (double)g.c_in * g.kernel_h * g.kernel_w;
-    g_autoptr(CgTensor) w =
-        input(run->engine, c, "w", c->weight_type,
-              CG_SHAPE(g.c_out, g.c_in, g.kernel_h, g.kernel_w), 0, 1 / sqrt(fan_in));
-    g_autoptr(CgTensor) bias = input(run->engine, c, "bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
-    run->weight =
-        run->engine->ops->weight_new(run->engine, &g, run->dtype, w, c->no_bias ? NULL : bias);
+    run->w = input(run->engine, c, "w", c->weight_type,
+                   CG_SHAPE(g.c_out, g.c_in, g.kernel_h, g.kernel_w), 0, 1 / sqrt(fan_in));
+    run->weight_bias = input(run->engine, c, "bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
+    run->weight = run->engine->ops->weight_new(run->engine, &g, run->dtype, run->w,
+                                               c->no_bias ? NULL : run->weight_bias);
     if (c->other_bias)
         run->bias = input(run->engine, c, "other_bias", CG_F32, CG_SHAPE(g.c_out), 0, 1);
     if (c->residual)
@@ -302,26 +315,32 @@ void optable_reset(OpRun *run)
         memset(run->y->data, 0xff, cg_tensor_bytes(run->y)); /* NaN in every type */
 }
 
-static gboolean execute_attention(OpRun *run, GError **error)
+static CgAttention attention_of(const OpRun *run)
 {
     const OpCase *c = run->c;
     size_t row = (size_t)attention_row(c);
-    CgAttention a = {.dtype = run->dtype,
-                     .n = (int)c->x.d[0],
-                     .heads = (int)c->x.d[2],
-                     .head_dim = (int)c->x.d[3],
-                     .tq = (int)c->x.d[1],
-                     .tk = c->tk,
-                     .scale = (float)(1 / sqrt((double)c->x.d[3])),
-                     .causal = c->causal,
-                     .q = run->x->data,
-                     .k = run->b->data,
-                     .v = run->v->data,
-                     .q_row = row,
-                     .k_row = row,
-                     .v_row = row,
-                     .y = run->y->data,
-                     .y_row = row};
+    return (CgAttention){.dtype = run->dtype,
+                         .n = (int)c->x.d[0],
+                         .heads = (int)c->x.d[2],
+                         .head_dim = (int)c->x.d[3],
+                         .tq = (int)c->x.d[1],
+                         .tk = c->tk,
+                         .scale = (float)(1 / sqrt((double)c->x.d[3])),
+                         .causal = c->causal,
+                         .q = run->x->data,
+                         .k = run->b->data,
+                         .v = run->v->data,
+                         .q_row = row,
+                         .k_row = row,
+                         .v_row = row,
+                         .y = run->y->data,
+                         .y_row = row,
+                         .lse = run->lse};
+}
+
+static gboolean execute_attention(OpRun *run, GError **error)
+{
+    CgAttention a = attention_of(run);
     return run->engine->ops->attention(run->engine, &a, error);
 }
 
@@ -373,37 +392,257 @@ gboolean optable_execute(OpRun *run, GError **error)
     case OP_CAST:
         ops->cast(e, x, y);
         break;
+    case OP_SCALE:
+        ops->scale(e, x, c->scale, y);
+        break;
     }
     return TRUE;
 }
 
-CgTensor *optable_output(const OpRun *run)
+/* T as f32 without what lies between strided rows, which must be untouched. */
+static CgTensor *used(const OpRun *run, const CgTensor *t)
 {
     const OpCase *c = run->c;
-    g_autoptr(CgTensor) all = cg_tensor_copy(run->y, CG_F32);
+    g_autoptr(CgTensor) all = cg_tensor_copy(t, CG_F32);
     if (c->gap == 0)
         return g_steal_pointer(&all);
-    size_t row = (size_t)attention_row(c), used = row - (size_t)c->gap;
+    size_t row = (size_t)attention_row(c), count = row - (size_t)c->gap;
     size_t rows = all->count / row;
-    CgTensor *y = cg_tensor_new(CG_F32, CG_SHAPE((int64_t)(rows * used)));
+    CgTensor *y = cg_tensor_new(CG_F32, CG_SHAPE((int64_t)(rows * count)));
     for (size_t r = 0; r < rows; r++) {
-        memcpy(cg_tensor_f32(y) + r * used, cg_tensor_f32(all) + r * row, used * sizeof(float));
-        for (size_t i = used; i < row; i++)
+        memcpy(cg_tensor_f32(y) + r * count, cg_tensor_f32(all) + r * row, count * sizeof(float));
+        for (size_t i = count; i < row; i++)
             g_assert_true(isnan(cg_tensor_f32(all)[r * row + i]));
     }
     return y;
+}
+
+CgTensor *optable_output(const OpRun *run)
+{
+    return used(run, run->y);
+}
+
+/* ---- backward ------------------------------------------------------------------------------ */
+
+gboolean optable_has_backward(const OpCase *c)
+{
+    switch (c->op) {
+    case OP_CONV:
+    case OP_LINEAR:
+        return c->act == CG_ACT_NONE && !c->residual && !c->other_bias;
+    case OP_ADD:
+    case OP_CAST:
+    case OP_SCALE:
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}
+
+static void add_gradient(OpRun *run, const char *name, CgTensor *of, gboolean parameter)
+{
+    Gradient *g = &run->gradients[run->gradient_count++];
+    *g = (Gradient){.name = name, .of = of};
+    g->d = run->engine->ops->tensor(run->engine, parameter ? CG_F32 : of->dtype, of->shape);
+    if (parameter)
+        g->start = input(run->engine, run->c, name, CG_F32, of->shape, 0, 1);
+}
+
+void optable_backward_prepare(OpRun *run)
+{
+    const OpCase *c = run->c;
+    g_assert(optable_has_backward(c) && !run->dy);
+    run->dy = input(run->engine, c, "dy", run->dtype, output_shape(c), 0, 1);
+    switch (c->op) {
+    case OP_CONV:
+    case OP_LINEAR:
+        run->engine->ops->weight_keep(run->engine, run->weight);
+        add_gradient(run, "dx", run->x, FALSE);
+        add_gradient(run, "dw", run->w, TRUE);
+        if (!c->no_bias)
+            add_gradient(run, "db", run->weight_bias, TRUE);
+        break;
+    case OP_ATTENTION:
+        run->lse = g_new(float, c->x.d[0] * c->x.d[1] * c->x.d[2]);
+        add_gradient(run, "dq", run->x, FALSE);
+        add_gradient(run, "dk", run->b, FALSE);
+        add_gradient(run, "dv", run->v, FALSE);
+        break;
+    case OP_GROUP_NORM:
+    case OP_LAYER_NORM:
+        add_gradient(run, "dx", run->x, FALSE);
+        add_gradient(run, "dgamma", run->gamma, TRUE);
+        add_gradient(run, "dbeta", run->beta, TRUE);
+        break;
+    case OP_ADD_CHANNELS:
+        add_gradient(run, "dv", run->gamma, TRUE);
+        break;
+    case OP_CONCAT:
+        add_gradient(run, "da", run->x, FALSE);
+        add_gradient(run, "db", run->b, FALSE);
+        break;
+    default:
+        add_gradient(run, "dx", run->x, FALSE);
+        break;
+    }
+}
+
+void optable_backward_reset(OpRun *run)
+{
+    for (guint i = 0; i < run->gradient_count; i++) {
+        Gradient *g = &run->gradients[i];
+        if (g->start)
+            memcpy(g->d->data, g->start->data, cg_tensor_bytes(g->d));
+        else if (run->c->in_place)
+            memcpy(g->d->data, run->dy->data, cg_tensor_bytes(g->d));
+        else
+            memset(g->d->data, 0xff, cg_tensor_bytes(g->d));
+    }
+}
+
+static gboolean backward_layer(OpRun *run, GError **error)
+{
+    CgEngine *e = run->engine;
+    const CgEngineOps *ops = e->ops;
+    const Gradient *g = run->gradients;
+    CgTensor *db = run->gradient_count > 2 ? g[2].d : NULL;
+    if (run->c->op == OP_CONV)
+        return ops->conv2d_backward_data(e, run->weight, run->dy, g[0].d, error) &&
+               ops->conv2d_backward_weights(e, run->weight, run->x, run->dy, g[1].d, db, error);
+    return ops->linear_backward_data(e, run->weight, run->dy, g[0].d, error) &&
+           ops->linear_backward_weights(e, run->weight, run->x, run->dy, g[1].d, db, error);
+}
+
+static gboolean backward_attention(OpRun *run, GError **error)
+{
+    size_t row = (size_t)attention_row(run->c);
+    CgAttention a = attention_of(run);
+    CgAttentionGradient g = {.dy = run->dy->data,
+                             .dy_row = row,
+                             .dq = run->gradients[0].d->data,
+                             .dk = run->gradients[1].d->data,
+                             .dv = run->gradients[2].d->data,
+                             .dq_row = row,
+                             .dk_row = row,
+                             .dv_row = row};
+    return run->engine->ops->attention_backward(run->engine, &a, &g, error);
+}
+
+gboolean optable_backward(OpRun *run, GError **error)
+{
+    const OpCase *c = run->c;
+    CgEngine *e = run->engine;
+    const CgEngineOps *ops = e->ops;
+    const Gradient *g = run->gradients;
+    const CgTensor *dy = c->in_place && !g[0].start ? g[0].d : run->dy;
+    switch (c->op) {
+    case OP_CONV:
+    case OP_LINEAR:
+        return backward_layer(run, error);
+    case OP_ATTENTION:
+        return backward_attention(run, error);
+    case OP_GROUP_NORM:
+        ops->group_norm_backward(e, run->x, c->groups, c->eps, run->gamma, run->beta, c->act, dy,
+                                 g[0].d, g[1].d, g[2].d);
+        break;
+    case OP_LAYER_NORM:
+        ops->layer_norm_backward(e, run->x, c->eps, run->gamma, dy, g[0].d, g[1].d, g[2].d);
+        break;
+    case OP_ACTIVATE:
+        ops->activate_backward(e, c->act, run->x, dy, g[0].d);
+        break;
+    case OP_GEGLU:
+        ops->geglu_backward(e, run->x, dy, g[0].d);
+        break;
+    case OP_ADD_CHANNELS:
+        ops->add_channels_backward(e, dy, g[0].d);
+        break;
+    case OP_UPSAMPLE:
+        ops->upsample_nearest_backward(e, dy, g[0].d);
+        break;
+    case OP_CONCAT:
+        ops->split(e, dy, last(c), g[0].d, g[1].d);
+        break;
+    case OP_SOFTMAX:
+        ops->softmax_backward(e, run->y, dy, g[0].d);
+        break;
+    default:
+        g_assert_not_reached();
+    }
+    return TRUE;
+}
+
+guint optable_gradient_count(const OpRun *run)
+{
+    return run->gradient_count;
+}
+
+const char *optable_gradient_name(const OpRun *run, guint i)
+{
+    return run->gradients[i].name;
+}
+
+CgTensor *optable_gradient(const OpRun *run, guint i)
+{
+    const Gradient *g = &run->gradients[i];
+    CgTensor *d = used(run, g->d);
+    for (size_t j = 0; g->start && j < d->count; j++)
+        cg_tensor_f32(d)[j] =
+            (float)((double)cg_tensor_f32(d)[j] - (double)cg_tensor_f32(g->start)[j]);
+    return d;
+}
+
+/* Where element I without the gaps between rows lies. */
+static size_t place(const OpRun *run, size_t i)
+{
+    if (run->c->gap == 0)
+        return i;
+    size_t row = (size_t)attention_row(run->c), count = row - (size_t)run->c->gap;
+    return i / count * row + i % count;
+}
+
+CgTensor *optable_input(const OpRun *run, guint i)
+{
+    const Gradient *g = &run->gradients[i];
+    g_autoptr(CgTensor) d = used(run, g->d);
+    CgTensor *values = cg_tensor_new(CG_F32, d->shape);
+    for (size_t j = 0; j < d->count; j++)
+        cg_tensor_f32(values)[j] = cg_tensor_f32(g->of)[place(run, j)];
+    return values;
+}
+
+void optable_input_set(OpRun *run, guint i, const CgTensor *values)
+{
+    for (size_t j = 0; j < values->count; j++)
+        cg_tensor_f32(run->gradients[i].of)[place(run, j)] = cg_tensor_f32(values)[j];
+    if (run->weight)
+        run->engine->ops->weight_changed(run->engine, run->weight);
+}
+
+double optable_loss(const OpRun *run)
+{
+    g_autoptr(CgTensor) y = used(run, run->y);
+    double sum = 0;
+    for (size_t i = 0; i < y->count; i++)
+        sum += (double)cg_tensor_f32(y)[i] * (double)cg_tensor_f32(run->dy)[place(run, i)];
+    return sum;
 }
 
 void optable_free(OpRun *run)
 {
     if (!run)
         return;
-    CgTensor **all[] = {&run->x,    &run->b,    &run->v,        &run->gamma,
-                        &run->beta, &run->bias, &run->residual, &run->y};
+    CgTensor **all[] = {&run->x,        &run->b, &run->v, &run->gamma,       &run->beta, &run->bias,
+                        &run->residual, &run->y, &run->w, &run->weight_bias, &run->dy};
     for (guint i = 0; i < G_N_ELEMENTS(all); i++)
         g_clear_pointer(all[i], cg_tensor_unref);
+    for (guint i = 0; i < run->gradient_count; i++) {
+        cg_tensor_unref(run->gradients[i].d);
+        cg_tensor_unref(run->gradients[i].start);
+    }
     if (run->weight)
         run->engine->ops->weight_free(run->engine, run->weight);
+    g_free(run->lse);
     g_free(run);
 }
 
@@ -436,4 +675,27 @@ double optable_bytes(const OpCase *c, CgDType dtype)
     if (c->op == OP_CONV || c->op == OP_LINEAR)
         in += (double)c->out * (double)last(c) * MAX(c->kernel, 1) * MAX(c->kernel, 1);
     return in * (double)cg_dtype_size(dtype) + out * (double)cg_dtype_size(output_type(c, dtype));
+}
+
+double optable_backward_flops(const OpCase *c)
+{
+    /* Attention: scores again, then dp, dv, dq, dk. */
+    return optable_flops(c) * (c->op == OP_ATTENTION ? 2.5 : 2);
+}
+
+double optable_backward_bytes(const OpCase *c, CgDType dtype)
+{
+    CgShape y = output_shape(c);
+    double size = (double)cg_dtype_size(dtype);
+    double x = size * (double)cg_shape_count(&c->x), dy = size * (double)cg_shape_count(&y);
+    switch (c->op) {
+    case OP_ADD_CHANNELS:
+        return dy;
+    case OP_UPSAMPLE:
+        return dy + x;
+    case OP_CONCAT:
+        return 2 * dy;
+    default:
+        return dy + 2 * x;
+    }
 }

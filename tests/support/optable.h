@@ -29,6 +29,7 @@ typedef enum {
     OP_CONCAT,
     OP_SOFTMAX,
     OP_CAST, /* to the other one of f32 and bf16 */
+    OP_SCALE,
 } OpTableKind;
 
 typedef struct {
@@ -50,7 +51,7 @@ typedef struct {
     int tk;
     gboolean causal;
     int gap; /* elements between the rows */
-    /* norms; add: scale */
+    /* norms; add and scale: scale */
     int groups;
     float eps, scale;
     int to_h, to_w; /* upsample */
@@ -72,10 +73,44 @@ gboolean optable_execute(OpRun *run, GError **error);
 /* The result as new f32 [count]; what lies between strided rows must be untouched. */
 CgTensor *optable_output(const OpRun *run);
 void optable_free(OpRun *run);
+
+/* The engines' backward kernels are checked and measured from the same rows: for a random dy, the
+ * gradient of sum(dy y) by each input that has one.
+ *
+ *     optable_backward_prepare(run);
+ *     ... optable_reset, optable_execute: some backward kernels need results of the forward
+ *     optable_backward_reset(run);
+ *     gboolean ok = optable_backward(run, &error);
+ *     for (guint i = 0; i < optable_gradient_count(run); i++)
+ *         CgTensor *g = optable_gradient(run, i);
+ */
+
+/* FALSE: there is no kernel for it, or the row is about an epilogue, which backward has no part
+ * in. */
+gboolean optable_has_backward(const OpCase *c);
+/* Before the first execution. */
+void optable_backward_prepare(OpRun *run);
+/* Gradients of data become NaN, or dy when the row is in place; those of parameters get numbers
+ * that the kernels must add to. */
+void optable_backward_reset(OpRun *run);
+gboolean optable_backward(OpRun *run, GError **error);
+guint optable_gradient_count(const OpRun *run);
+/* "dx", "dw", ... */
+const char *optable_gradient_name(const OpRun *run, guint i);
+/* Gradient I as new f32 [count]; of parameters, what was added. */
+CgTensor *optable_gradient(const OpRun *run, guint i);
+/* Of f32 runs: the input that gradient I belongs to, as new f32 [count]; and other numbers for it.
+ */
+CgTensor *optable_input(const OpRun *run, guint i);
+void optable_input_set(OpRun *run, guint i, const CgTensor *values);
+/* sum(dy y) after an execution. */
+double optable_loss(const OpRun *run);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OpRun, optable_free)
 
 /* Multiplications and additions of one execution, and bytes that must be read and written. */
 double optable_flops(const OpCase *c);
 double optable_bytes(const OpCase *c, CgDType dtype);
+double optable_backward_flops(const OpCase *c);
+double optable_backward_bytes(const OpCase *c, CgDType dtype);
 
 #endif

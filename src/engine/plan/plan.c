@@ -32,7 +32,7 @@ static CgWeight *plan_weight_new(CgEngine *e, const CgConvGeometry *g, CgDType d
     return NULL;
 }
 
-static void plan_weight_free(CgEngine *e, CgWeight *w)
+static void plan_weight(CgEngine *e, CgWeight *w)
 {
     (void)e, (void)w;
 }
@@ -83,6 +83,72 @@ static void plan_binary(CgEngine *e, const CgTensor *a, const CgTensor *b, CgTen
     (void)e, (void)a, (void)b, (void)y;
 }
 
+static void plan_scale(CgEngine *e, const CgTensor *x, float factor, CgTensor *y)
+{
+    (void)e, (void)x, (void)factor, (void)y;
+}
+
+static gboolean plan_backward_data(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                   GError **error)
+{
+    (void)e, (void)w, (void)dy, (void)dx, (void)error;
+    return TRUE;
+}
+
+static gboolean plan_backward_weights(CgEngine *e, CgWeight *w, const CgTensor *x,
+                                      const CgTensor *dy, CgTensor *dw, CgTensor *db,
+                                      GError **error)
+{
+    (void)e, (void)w, (void)x, (void)dy, (void)dw, (void)db, (void)error;
+    return TRUE;
+}
+
+static gboolean plan_attention_backward(CgEngine *e, const CgAttention *a,
+                                        const CgAttentionGradient *g, GError **error)
+{
+    (void)e, (void)a, (void)g, (void)error;
+    return TRUE;
+}
+
+static void plan_group_norm_backward(CgEngine *e, const CgTensor *x, int groups, float eps,
+                                     const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                     const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                     CgTensor *dbeta)
+{
+    (void)e, (void)x, (void)groups, (void)eps, (void)gamma, (void)beta, (void)act;
+    (void)dy, (void)dx, (void)dgamma, (void)dbeta;
+}
+
+static void plan_layer_norm_backward(CgEngine *e, const CgTensor *x, float eps,
+                                     const CgTensor *gamma, const CgTensor *dy, CgTensor *dx,
+                                     CgTensor *dgamma, CgTensor *dbeta)
+{
+    (void)e, (void)x, (void)eps, (void)gamma, (void)dy, (void)dx, (void)dgamma, (void)dbeta;
+}
+
+static void plan_activate_backward(CgEngine *e, CgActivation act, const CgTensor *x,
+                                   const CgTensor *dy, CgTensor *dx)
+{
+    (void)e, (void)act, (void)x, (void)dy, (void)dx;
+}
+
+static void plan_split(CgEngine *e, const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db)
+{
+    (void)e, (void)dy, (void)ca, (void)da, (void)db;
+}
+
+static void plan_adamw(CgEngine *e, const CgAdamw *step, size_t count, float *w, const float *g,
+                       float *m, float *v)
+{
+    (void)e, (void)step, (void)count, (void)w, (void)g, (void)m, (void)v;
+}
+
+static double plan_square_sum(CgEngine *e, size_t count, const float *g)
+{
+    (void)e, (void)count, (void)g;
+    return 0;
+}
+
 CgEngine *cg_engine_plan_new(void)
 {
     static const CgEngineOps ops = {
@@ -91,7 +157,9 @@ CgEngine *cg_engine_plan_new(void)
         .free = plan_free,
         .tensor = plan_tensor,
         .weight_new = plan_weight_new,
-        .weight_free = plan_weight_free,
+        .weight_free = plan_weight,
+        .weight_keep = plan_weight,
+        .weight_changed = plan_weight,
         .conv2d = plan_layer,
         .linear = plan_layer,
         .attention = plan_attention,
@@ -105,6 +173,22 @@ CgEngine *cg_engine_plan_new(void)
         .concat = plan_binary,
         .softmax = plan_unary,
         .cast = plan_unary,
+        .scale = plan_scale,
+        .conv2d_backward_data = plan_backward_data,
+        .conv2d_backward_weights = plan_backward_weights,
+        .linear_backward_data = plan_backward_data,
+        .linear_backward_weights = plan_backward_weights,
+        .attention_backward = plan_attention_backward,
+        .group_norm_backward = plan_group_norm_backward,
+        .layer_norm_backward = plan_layer_norm_backward,
+        .activate_backward = plan_activate_backward,
+        .geglu_backward = plan_binary,
+        .add_channels_backward = plan_unary,
+        .upsample_nearest_backward = plan_unary,
+        .split = plan_split,
+        .softmax_backward = plan_binary,
+        .adamw = plan_adamw,
+        .square_sum = plan_square_sum,
     };
     PlanEngine *e = g_new0(PlanEngine, 1);
     e->base.ops = &ops;

@@ -1,13 +1,5 @@
 #include "engine/ref/ref-private.h"
 
-struct CgWeight {
-    CgConvGeometry g;
-    CgDType dtype;
-    CgTensor *w, *bias; /* as given; w is NULL once packed */
-    float *packed;      /* [kh, kw, c_in, c_out], rounded to dtype */
-    float *packed_bias; /* [c_out]; NULL: none */
-};
-
 CgWeight *ref_weight_new(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                          CgTensor *bias)
 {
@@ -36,8 +28,23 @@ void ref_weight_free(CgEngine *e, CgWeight *w)
     g_free(w);
 }
 
+void ref_weight_keep(CgEngine *e, CgWeight *w)
+{
+    (void)e;
+    g_assert(w->w); /* before the first use */
+    w->keep = TRUE;
+}
+
+void ref_weight_changed(CgEngine *e, CgWeight *w)
+{
+    (void)e;
+    g_assert(w->keep);
+    g_clear_pointer(&w->packed, g_free);
+    g_clear_pointer(&w->packed_bias, g_free);
+}
+
 /* [c_out, c_in, kh, kw] -> [kh, kw, c_in, c_out]: then one input element meets all its outputs. */
-static void pack(CgWeight *w)
+void ref_weight_pack(CgWeight *w)
 {
     if (w->packed)
         return;
@@ -58,6 +65,8 @@ static void pack(CgWeight *w)
         g_autoptr(CgTensor) b = cg_tensor_copy(w->bias, CG_F32);
         w->packed_bias = g_memdup2(b->data, out * sizeof(float));
     }
+    if (w->keep)
+        return;
     g_clear_pointer(&w->w, cg_tensor_unref);
     g_clear_pointer(&w->bias, cg_tensor_unref);
 }
@@ -117,7 +126,7 @@ gboolean ref_conv2d(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineE
     (void)e;
     (void)error;
     cg_check_conv2d(&w->g, w->dtype, x, ep, y);
-    pack(w);
+    ref_weight_pack(w);
     int64_t height = y->shape.d[1];
 #pragma omp parallel num_threads(cg_threads())
     {
@@ -135,7 +144,7 @@ gboolean ref_linear(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineE
     (void)e;
     (void)error;
     cg_check_linear(&w->g, w->dtype, x, ep, y);
-    pack(w);
+    ref_weight_pack(w);
     size_t in = (size_t)w->g.c_in, out = (size_t)w->g.c_out;
 #pragma omp parallel num_threads(cg_threads())
     {

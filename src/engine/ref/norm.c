@@ -2,9 +2,8 @@
 
 #include <math.h>
 
-/* Mean and 1 / sqrt(variance + eps) of ROWS rows of COUNT elements, STRIDE apart, from AT. */
-static void moments(const CgTensor *x, size_t at, size_t rows, size_t count, size_t stride,
-                    double eps, double *mean, double *scale)
+void ref_moments(const CgTensor *x, size_t at, size_t rows, size_t count, size_t stride, double eps,
+                 double *mean, double *scale)
 {
     double sum = 0, square = 0, elements = (double)rows * (double)count;
     for (size_t r = 0; r < rows; r++)
@@ -31,7 +30,7 @@ void ref_group_norm(CgEngine *e, const CgTensor *x, int groups, float eps, const
     for (size_t g = 0; g < n * (size_t)groups; g++) {
         size_t channel = g % (size_t)groups * width, at = g / (size_t)groups * rows * c + channel;
         double mean, scale;
-        moments(x, at, rows, width, c, (double)eps, &mean, &scale);
+        ref_moments(x, at, rows, width, c, (double)eps, &mean, &scale);
         for (size_t r = 0; r < rows; r++)
             for (size_t i = 0; i < width; i++) {
                 double value = (ref_get(x->dtype, x->data, at + r * c + i) - mean) * scale;
@@ -50,7 +49,7 @@ void ref_layer_norm(CgEngine *e, const CgTensor *x, float eps, const CgTensor *g
     size_t c = ref_columns(x), rows = ref_rows(x);
     for (size_t r = 0; r < rows; r++) {
         double mean, scale;
-        moments(x, r * c, 1, c, c, (double)eps, &mean, &scale);
+        ref_moments(x, r * c, 1, c, c, (double)eps, &mean, &scale);
         for (size_t i = 0; i < c; i++) {
             double value = (ref_get(x->dtype, x->data, r * c + i) - mean) * scale;
             ref_set(y->dtype, y->data, r * c + i, value * (double)ga[i] + (double)be[i]);
