@@ -19,6 +19,7 @@ enum {
     CG_STREAM_MASK = 5,      /* mask shapes */
     CG_STREAM_AUGMENT = 6,   /* syntheses and augmentation */
     CG_STREAM_SPLIT = 7,     /* which images are for training, which are shown */
+    CG_STREAM_BOOTSTRAP = 8, /* resampled test images */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */
