@@ -99,17 +99,14 @@ void cg_bind_clip_text(CgBinder *b, CgClipText *te)
     cg_bind_norm(b, &te->final_norm, "text_model.final_layer_norm", config->width);
 }
 
-CgClipText *cg_clip_text_new(CgEngine *engine, CgDType dtype, const CgClipTextConfig *config,
-                             CgParameterLookup lookup, void *source, const char *where,
-                             GError **error)
+CgClipText *cg_clip_text_new(const CgBuild *build, const CgClipTextConfig *config, GError **error)
 {
     g_autoptr(CgClipText) te = g_new0(CgClipText, 1);
     CgBinder b;
     te->config = *config;
-    cg_parameter_set_init(&te->parameters, engine);
-    cg_binder_init(&b, &te->parameters, dtype, lookup, source);
+    cg_binder_init(&b, &te->parameters, build);
     cg_bind_clip_text(&b, te);
-    return cg_binder_finish(&b, where, error) ? g_steal_pointer(&te) : NULL;
+    return cg_binder_finish(&b, error) ? g_steal_pointer(&te) : NULL;
 }
 
 void cg_clip_text_free(CgClipText *te)
@@ -118,28 +115,6 @@ void cg_clip_text_free(CgClipText *te)
         return;
     cg_parameter_set_clear(&te->parameters);
     g_free(te);
-}
-
-/* token_embedding[id] + position_embedding[position], f32. Only the rows that are needed are read:
- * the table is 150 MB. */
-static CgTensor *embed(CgContext *cx, const CgClipText *te, const gint32 *ids, int n, int t)
-{
-    const size_t width = (size_t)te->config.width;
-    const CgTensor *tokens = te->token_embedding, *positions = te->position_embedding;
-    CgTensor *x = cx->engine->ops->tensor(cx->engine, CG_F32, CG_SHAPE(n, t, te->config.width));
-    g_autofree float *position = g_new(float, width);
-    for (int i = 0; i < n * t; i++) {
-        float *row = cg_tensor_f32(x) + (size_t)i * width;
-        const char *token =
-            (const char *)tokens->data + (size_t)ids[i] * width * cg_dtype_size(tokens->dtype);
-        const char *place = (const char *)positions->data +
-                            (size_t)(i % t) * width * cg_dtype_size(positions->dtype);
-        cg_dtype_convert(token, tokens->dtype, row, CG_F32, width);
-        cg_dtype_convert(place, positions->dtype, position, CG_F32, width);
-        for (size_t j = 0; j < width; j++)
-            row[j] += position[j];
-    }
-    return x;
 }
 
 static CgTensor *layer_forward(CgContext *cx, const CgClipLayer *layer,
@@ -158,7 +133,8 @@ static CgTensor *layer_forward(CgContext *cx, const CgClipLayer *layer,
 CgTensor *cg_clip_text_forward(CgContext *cx, const CgClipText *te, const gint32 *ids, int n, int t,
                                int clip_skip)
 {
-    g_autoptr(CgTensor) h = embed(cx, te, ids, n, t);
+    g_autoptr(CgTensor) h =
+        cg_embedding(cx, te->token_embedding, te->position_embedding, ids, n, t);
     CG_SET(h, cg_cast(cx, h, cx->dtype));
     for (int i = 0; i < te->config.layers - clip_skip; i++)
         CG_SET(h, layer_forward(cx, &te->layers[i], &te->config, h));

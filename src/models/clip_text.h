@@ -38,9 +38,7 @@ typedef struct {
 } CgClipText;
 
 void cg_bind_clip_text(CgBinder *b, CgClipText *te);
-CgClipText *cg_clip_text_new(CgEngine *engine, CgDType dtype, const CgClipTextConfig *config,
-                             CgParameterLookup lookup, void *source, const char *where,
-                             GError **error);
+CgClipText *cg_clip_text_new(const CgBuild *build, const CgClipTextConfig *config, GError **error);
 void cg_clip_text_free(CgClipText *te);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgClipText, cg_clip_text_free)
 

@@ -27,17 +27,14 @@ void cg_bind_controlnet(CgBinder *b, CgControlnet *c)
     cg_bind_conv(b, &c->zero_conv_mid, "controlnet_mid_block", mid, mid, 1, 1, 0, TRUE);
 }
 
-CgControlnet *cg_controlnet_new(CgEngine *engine, CgDType dtype, const CgUnetConfig *config,
-                                CgParameterLookup lookup, void *source, const char *where,
-                                GError **error)
+CgControlnet *cg_controlnet_new(const CgBuild *build, const CgUnetConfig *config, GError **error)
 {
     g_autoptr(CgControlnet) c = g_new0(CgControlnet, 1);
     CgBinder b;
     c->config = *config;
-    cg_parameter_set_init(&c->parameters, engine);
-    cg_binder_init(&b, &c->parameters, dtype, lookup, source);
+    cg_binder_init(&b, &c->parameters, build);
     cg_bind_controlnet(&b, c);
-    return cg_binder_finish(&b, where, error) ? g_steal_pointer(&c) : NULL;
+    return cg_binder_finish(&b, error) ? g_steal_pointer(&c) : NULL;
 }
 
 void cg_controlnet_free(CgControlnet *c)

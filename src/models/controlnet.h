@@ -27,10 +27,8 @@ typedef struct {
 
 /* Binds all layers to B (structure only when B has no set). */
 void cg_bind_controlnet(CgBinder *b, CgControlnet *c);
-/* CONFIG is copied. LOOKUP / SOURCE give the weights; WHERE names them in errors. */
-CgControlnet *cg_controlnet_new(CgEngine *engine, CgDType dtype, const CgUnetConfig *config,
-                                CgParameterLookup lookup, void *source, const char *where,
-                                GError **error);
+/* CONFIG is copied. */
+CgControlnet *cg_controlnet_new(const CgBuild *build, const CgUnetConfig *config, GError **error);
 void cg_controlnet_free(CgControlnet *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgControlnet, cg_controlnet_free)
 

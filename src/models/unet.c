@@ -41,16 +41,14 @@ void cg_bind_unet(CgBinder *b, CgUnet *u)
                  TRUE);
 }
 
-CgUnet *cg_unet_new(CgEngine *engine, CgDType dtype, const CgUnetConfig *config,
-                    CgParameterLookup lookup, void *source, const char *where, GError **error)
+CgUnet *cg_unet_new(const CgBuild *build, const CgUnetConfig *config, GError **error)
 {
     g_autoptr(CgUnet) u = g_new0(CgUnet, 1);
     CgBinder b;
     u->config = *config;
-    cg_parameter_set_init(&u->parameters, engine);
-    cg_binder_init(&b, &u->parameters, dtype, lookup, source);
+    cg_binder_init(&b, &u->parameters, build);
     cg_bind_unet(&b, u);
-    return cg_binder_finish(&b, where, error) ? g_steal_pointer(&u) : NULL;
+    return cg_binder_finish(&b, error) ? g_steal_pointer(&u) : NULL;
 }
 
 void cg_unet_free(CgUnet *u)
@@ -71,23 +69,28 @@ void cg_unet_prepare(CgContext *cx, const CgUnet *u, CgTensor *text, CgTextCache
             cache->kv[cache->count++] = cg_transformer_text(cx, &u->up[i].transformers[j], text);
 }
 
-/* H += SCALE * R over H, which nothing else uses any more. A smaller batch in R goes to H's last
+/* H + SCALE * R; takes H, which nothing else uses any more. A smaller batch in R goes to H's last
  * samples. */
-static void add_residual(CgContext *cx, CgTensor *h, CgTensor *r, double scale)
+static CgTensor *add_residual(CgContext *cx, CgTensor *h, CgTensor *r, double scale)
 {
-    if (scale == 0)
-        return;
+    g_autoptr(CgTensor) owned = h;
     const int64_t n = r->shape.d[0];
+    if (scale == 0)
+        return g_steal_pointer(&owned);
+    if (n == h->shape.d[0])
+        return cg_add_in_place(cx, h, r, (float)scale);
     g_autoptr(CgTensor) tail = cg_tensor_rows(h, h->shape.d[0] - n, n);
     cg_tensor_unref(cg_add_in_place(cx, tail, r, (float)scale));
+    return g_steal_pointer(&owned);
 }
 
 static void add_control(CgContext *cx, CgUnetFeatures *features, const CgControlResiduals *control)
 {
     g_assert(control->count == features->count);
     for (int k = 0; k < features->count; k++)
-        add_residual(cx, features->skips[k], control->skips[k], control->scale[k]);
-    add_residual(cx, features->mid, control->mid, control->scale[control->count]);
+        features->skips[k] =
+            add_residual(cx, features->skips[k], control->skips[k], control->scale[k]);
+    features->mid = add_residual(cx, features->mid, control->mid, control->scale[control->count]);
 }
 
 /* One up block: consumes the last skips of FEATURES, replaces its mid by the block's output. */

@@ -14,9 +14,8 @@ typedef struct {
 } CgUnet;
 
 void cg_bind_unet(CgBinder *b, CgUnet *u);
-/* CONFIG is copied. LOOKUP / SOURCE give the weights; WHERE names them in errors. */
-CgUnet *cg_unet_new(CgEngine *engine, CgDType dtype, const CgUnetConfig *config,
-                    CgParameterLookup lookup, void *source, const char *where, GError **error);
+/* CONFIG is copied. */
+CgUnet *cg_unet_new(const CgBuild *build, const CgUnetConfig *config, GError **error);
 void cg_unet_free(CgUnet *u);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgUnet, cg_unet_free)
 

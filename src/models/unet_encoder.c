@@ -59,14 +59,18 @@ void cg_unet_encoder_text(CgContext *cx, const CgUnetEncoder *e, const CgUnetCon
     cache->kv[cache->count++] = cg_transformer_text(cx, &e->mid_transformer, text);
 }
 
-/* H with HINT added to each sample, in place. */
-static void add_hint(CgContext *cx, CgTensor *h, CgTensor *hint)
+/* H with HINT added to each sample; takes H. Sampling has one hint for both halves of guidance. */
+static CgTensor *add_hint(CgContext *cx, CgTensor *h, CgTensor *hint)
 {
+    g_autoptr(CgTensor) owned = h;
+    if (hint->shape.d[0] == h->shape.d[0])
+        return cg_add_in_place(cx, h, hint, 1);
     for (int64_t i = 0; i < h->shape.d[0]; i++) {
         g_autoptr(CgTensor) sample = cg_tensor_rows(h, i, 1);
         g_autoptr(CgTensor) sample_hint = cg_tensor_rows(hint, i % hint->shape.d[0], 1);
         cg_tensor_unref(cg_add_in_place(cx, sample, sample_hint, 1));
     }
+    return g_steal_pointer(&owned);
 }
 
 static CgTensor *mid_forward(CgContext *cx, const CgUnetEncoder *e, CgTensor *x, CgTensor *time,
@@ -85,7 +89,7 @@ void cg_unet_encoder_forward(CgContext *cx, const CgUnetEncoder *e, const CgUnet
     int count = 0;
     skips[count++] = cg_conv_forward(cx, &e->conv_in, latent, CG_PLAIN);
     if (hint)
-        add_hint(cx, skips[0], hint);
+        skips[0] = add_hint(cx, skips[0], hint);
     for (int i = 0; i < config->level_count; i++) {
         const CgUnetBlock *block = &e->down[i];
         for (int j = 0; j < config->layers; j++) {

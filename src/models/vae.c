@@ -14,19 +14,17 @@ void cg_bind_vae(CgBinder *b, const CgVaeConfig *config)
         cg_bind_vae_tiny(b, &v->tiny, config);
 }
 
-CgVae *cg_vae_new(CgEngine *engine, CgDType dtype, const CgVaeConfig *config,
-                  CgParameterLookup lookup, void *source, const char *where, GError **error)
+CgVae *cg_vae_new(const CgBuild *build, const CgVaeConfig *config, GError **error)
 {
     g_autoptr(CgVae) v = g_new0(CgVae, 1);
     CgBinder b;
     v->config = *config;
-    cg_parameter_set_init(&v->parameters, engine);
-    cg_binder_init(&b, &v->parameters, dtype, lookup, source);
+    cg_binder_init(&b, &v->parameters, build);
     if (config->kind == CG_VAE_KL)
         cg_bind_vae_kl(&b, &v->kl, config);
     else
         cg_bind_vae_tiny(&b, &v->tiny, config);
-    return cg_binder_finish(&b, where, error) ? g_steal_pointer(&v) : NULL;
+    return cg_binder_finish(&b, error) ? g_steal_pointer(&v) : NULL;
 }
 
 void cg_vae_free(CgVae *v)

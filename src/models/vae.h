@@ -39,8 +39,7 @@ static inline int cg_vae_factor(const CgVaeConfig *config)
 
 typedef struct CgVae CgVae;
 
-CgVae *cg_vae_new(CgEngine *engine, CgDType dtype, const CgVaeConfig *config,
-                  CgParameterLookup lookup, void *source, const char *where, GError **error);
+CgVae *cg_vae_new(const CgBuild *build, const CgVaeConfig *config, GError **error);
 /* Only the structure, visited by B. */
 void cg_bind_vae(CgBinder *b, const CgVaeConfig *config);
 void cg_vae_free(CgVae *v);

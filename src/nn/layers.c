@@ -6,13 +6,13 @@ CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpi
 {
     const CgConvGeometry *g = &layer->geometry;
     if (g->kernel_h == 1 && g->kernel_w == 1 && g->stride == 1 && g->pad_top == 0)
-        return cg_linear(cx, g->c_out, layer->w, x, ep);
-    return cg_conv2d(cx, g, layer->w, x, ep);
+        return cg_linear(cx, g->c_out, &layer->kernel, x, ep);
+    return cg_conv2d(cx, g, &layer->kernel, x, ep);
 }
 
 CgTensor *cg_linear_forward(CgContext *cx, const CgLinear *layer, CgTensor *x, CgEpilogue ep)
 {
-    return cg_linear(cx, layer->out, layer->w, x, ep);
+    return cg_linear(cx, layer->out, &layer->kernel, x, ep);
 }
 
 const char *cg_name(char buffer[CG_NAME_MAX], const char *format, ...)

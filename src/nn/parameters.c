@@ -20,14 +20,18 @@ void cg_parameter_set_clear(CgParameterSet *set)
     g_clear_pointer(&set->tensors, g_ptr_array_unref);
 }
 
-void cg_binder_init(CgBinder *b, CgParameterSet *set, CgDType dtype, CgParameterLookup lookup,
-                    void *source)
+void cg_parameter_set_changed(CgParameterSet *set)
 {
-    *b = (CgBinder){.set = set,
-                    .dtype = dtype,
-                    .lookup = lookup,
-                    .source = source,
-                    .problems = g_ptr_array_new_with_free_func(g_free)};
+    for (guint i = 0; i < set->weights->len; i++)
+        set->engine->ops->weight_changed(set->engine, g_ptr_array_index(set->weights, i));
+}
+
+void cg_binder_init(CgBinder *b, CgParameterSet *set, const CgBuild *build)
+{
+    if (set)
+        cg_parameter_set_init(set, build->engine);
+    *b =
+        (CgBinder){.set = set, .build = *build, .problems = g_ptr_array_new_with_free_func(g_free)};
 }
 
 void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data)
@@ -36,16 +40,16 @@ void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data)
         .visit = visit, .visit_data = data, .problems = g_ptr_array_new_with_free_func(g_free)};
 }
 
-gboolean cg_binder_finish(CgBinder *b, const char *where, GError **error)
+gboolean cg_binder_finish(CgBinder *b, GError **error)
 {
     g_autoptr(GPtrArray) problems = g_steal_pointer(&b->problems);
-    if (b->lookup)
-        b->lookup(b->source, NULL, NULL, problems);
+    if (b->build.lookup)
+        b->build.lookup(b->build.source, NULL, NULL, problems);
     if (problems->len == 0)
         return TRUE;
     g_autoptr(GString) text = g_string_new(NULL);
     g_string_append_printf(text, "%s: the weights do not fit the configuration (%u problem%s)",
-                           where, problems->len, problems->len == 1 ? "" : "s");
+                           b->build.where, problems->len, problems->len == 1 ? "" : "s");
     for (guint i = 0; i < problems->len && i < MAX_PROBLEMS_SHOWN; i++)
         g_string_append_printf(text, "%s %s", i ? ";" : ":",
                                (const char *)g_ptr_array_index(problems, i));
@@ -60,9 +64,9 @@ static CgTensor *lookup(CgBinder *b, const char *name, const CgShape *shape)
 {
     if (b->visit)
         b->visit(b->visit_data, name, shape);
-    if (!b->lookup)
+    if (!b->build.lookup)
         return NULL;
-    CgTensor *t = b->lookup(b->source, name, shape, b->problems);
+    CgTensor *t = b->build.lookup(b->build.source, name, shape, b->problems);
     if (t && b->set)
         b->set->count += t->count;
     return t;
@@ -74,16 +78,40 @@ static CgTensor *lookup_member(CgBinder *b, const char *prefix, const char *memb
     return lookup(b, name, &shape);
 }
 
-static CgWeight *new_weight(CgBinder *b, const CgConvGeometry *g, CgTensor *w, CgTensor *bias)
+/* The kernel of W and BIAS (nullable), which are leaves of the store when there is one. */
+static CgKernel new_kernel(CgBinder *b, const CgConvGeometry *g, CgTensor *w, CgTensor *bias)
 {
-    CgWeight *weight = b->set->engine->ops->weight_new(b->set->engine, g, b->dtype, w, bias);
-    g_ptr_array_add(b->set->weights, weight);
-    return weight;
+    CgEngine *e = b->set->engine;
+    CgKernel kernel = {.packed = e->ops->weight_new(e, g, b->build.dtype, w, bias)};
+    if (b->build.differentiable || b->build.store)
+        e->ops->weight_keep(e, kernel.packed);
+    if (b->build.store) {
+        kernel.w = w;
+        kernel.bias = bias;
+    }
+    g_ptr_array_add(b->set->weights, kernel.packed);
+    return kernel;
 }
 
-/* The parameter as f32, owned by the set. */
-static CgTensor *keep_f32(CgBinder *b, CgTensor *t)
+/* COUNT parameters PREFIX.MEMBER below each other in the store. */
+static CgTensor *train_stack(CgBinder *b, const char *const *prefixes, const char *member,
+                             CgTensor *const *parts, int count, CgShape shape)
 {
+    char *names[MAX_STACK];
+    g_assert(count >= 1 && count <= MAX_STACK);
+    for (int i = 0; i < count; i++)
+        names[i] = g_strconcat(prefixes[i], ".", member, NULL);
+    CgTensor *leaf = cg_store_add(b->build.store, (const char *const *)names, parts, count, shape);
+    for (int i = 0; i < count; i++)
+        g_free(names[i]);
+    return leaf;
+}
+
+/* The vector PREFIX.MEMBER as f32, owned by the set or a leaf of the store. */
+static CgTensor *keep_vector(CgBinder *b, const char *prefix, const char *member, CgTensor *t)
+{
+    if (b->build.store)
+        return train_stack(b, &prefix, member, &t, 1, t->shape);
     CgTensor *copy = cg_tensor_copy(t, CG_F32);
     g_ptr_array_add(b->set->tensors, copy);
     return copy;
@@ -95,9 +123,13 @@ void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, in
     cg_bind_linear_stack(b, layer, &prefix, 1, in, out, bias);
 }
 
-/* PARTS below each other, in the first one's type; a single part needs no copy. */
-static CgTensor *stack_parts(CgTensor *const *parts, int count, CgShape shape)
+/* PARTS below each other, in the first one's type; a single part needs no copy. In the store when
+ * they are trained. */
+static CgTensor *stack_parts(CgBinder *b, const char *const *prefixes, const char *member,
+                             CgTensor *const *parts, int count, CgShape shape)
 {
+    if (b->build.store)
+        return cg_tensor_ref(train_stack(b, prefixes, member, parts, count, shape));
     if (count == 1)
         return cg_tensor_ref(parts[0]);
     const CgDType dtype = parts[0]->dtype;
@@ -132,9 +164,11 @@ static void bind_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes
         return;
     const CgConvGeometry g = {
         .c_in = in, .c_out = count * out, .kernel_h = 1, .kernel_w = 1, .stride = 1};
-    g_autoptr(CgTensor) w = stack_parts(ws, count, CG_SHAPE(count * out, in));
-    g_autoptr(CgTensor) vector = bias ? stack_parts(biases, count, CG_SHAPE(count * out)) : NULL;
-    layer->w = new_weight(b, &g, w, vector);
+    g_autoptr(CgTensor) w =
+        stack_parts(b, prefixes, "weight", ws, count, CG_SHAPE(count * out, in));
+    g_autoptr(CgTensor) vector =
+        bias ? stack_parts(b, prefixes, "bias", biases, count, CG_SHAPE(count * out)) : NULL;
+    layer->kernel = new_kernel(b, &g, w, vector);
 }
 
 void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
@@ -173,9 +207,11 @@ void cg_bind_conv_geometry(CgBinder *b, CgConv *layer, const char *prefix, const
     g_autoptr(CgTensor) vector = bias ? lookup_member(b, prefix, "bias", CG_SHAPE(g->c_out)) : NULL;
     if (!b->set || !w || (bias && !vector))
         return;
+    if (b->build.store)
+        CG_SET(w, cg_tensor_ref(train_stack(b, &prefix, "weight", &w, 1, w->shape)));
     if (bias)
-        layer->bias = keep_f32(b, vector);
-    layer->w = new_weight(b, g, w, layer->bias);
+        layer->bias = keep_vector(b, prefix, "bias", vector);
+    layer->kernel = new_kernel(b, g, w, layer->bias);
 }
 
 void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c)
@@ -185,8 +221,8 @@ void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c)
     g_autoptr(CgTensor) beta = lookup_member(b, prefix, "bias", CG_SHAPE(c));
     if (!b->set || !gamma || !beta)
         return;
-    layer->gamma = keep_f32(b, gamma);
-    layer->beta = keep_f32(b, beta);
+    layer->gamma = keep_vector(b, prefix, "weight", gamma);
+    layer->beta = keep_vector(b, prefix, "bias", beta);
 }
 
 CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape)
@@ -197,5 +233,5 @@ CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape)
         return NULL;
     }
     g_ptr_array_add(b->set->tensors, t);
-    return t;
+    return b->build.store ? cg_store_add(b->build.store, &name, &t, 1, shape) : t;
 }

@@ -8,7 +8,7 @@
 #ifndef CG_NN_PARAMETERS_H
 #define CG_NN_PARAMETERS_H
 
-#include "engine/engine.h"
+#include "ops/ops.h"
 
 /* The tensor NAME, any float type, shaped as WANT; new reference. NULL after appending what is
  * wrong to PROBLEMS ("missing tensor ..."). Called once more with NAME NULL when binding is over,
@@ -26,35 +26,49 @@ typedef struct {
     guint64 count; /* numbers in all parameters */
 } CgParameterSet;
 
+/* What a model is built from. */
 typedef struct {
-    CgParameterSet *set;      /* gets what is created; NULL: structure only */
-    CgDType dtype;            /* what layers compute in */
-    CgParameterLookup lookup; /* NULL: structure only */
+    CgEngine *engine; /* borrowed: must outlive the model */
+    CgDType dtype;    /* what layers compute in */
+    CgParameterLookup lookup;
     void *source;
-    CgParameterVisit visit; /* may be NULL */
+    const char *where; /* names the weights in errors */
+    /* Training: gradients flow through the model .. */
+    gboolean differentiable;
+    /* .. and to its parameters, which are put into STORE (borrowed, outlives the model). NULL: the
+     * model is frozen. */
+    CgStore *store;
+} CgBuild;
+
+typedef struct {
+    CgParameterSet *set; /* gets what is created; NULL: structure only */
+    CgBuild build;       /* lookup NULL: structure only */
+    CgParameterVisit visit;
     void *visit_data;
     GPtrArray *problems; /* of char *, owned */
 } CgBinder;
 
 void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine);
 void cg_parameter_set_clear(CgParameterSet *set);
+/* The store's numbers have changed: layers pack them again at their next use. */
+void cg_parameter_set_changed(CgParameterSet *set);
 
-void cg_binder_init(CgBinder *b, CgParameterSet *set, CgDType dtype, CgParameterLookup lookup,
-                    void *source);
+/* SET is initialised here and belongs to the model; NULL: only the lookup is asked. */
+void cg_binder_init(CgBinder *b, CgParameterSet *set, const CgBuild *build);
 void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data);
 /* TRUE when there were no problems; else CG_ERROR_SHAPE with all of them in one message that
- * begins with WHERE. Clears B either way. */
-gboolean cg_binder_finish(CgBinder *b, const char *where, GError **error);
+ * begins with the build's WHERE. Clears B either way. */
+gboolean cg_binder_finish(CgBinder *b, GError **error);
 
 /* y = x w^T + b */
 typedef struct {
     int in, out;
-    CgWeight *w;
+    CgKernel kernel;
 } CgLinear;
 
 typedef struct {
     CgConvGeometry geometry;
-    CgWeight *w;
+    CgKernel kernel;
     CgTensor *bias; /* f32 [c_out], or NULL: the weight's own, for adding a time embedding to it */
 } CgConv;
 

@@ -4,11 +4,13 @@
  * and cancellation are sticky: the context keeps the first error, further ops do nothing (and
  * return tensors of the right shape with undefined content), and whoever called the model asks
  * cg_context_ok() once at the end. Shape mismatches are programming errors and abort.
+ *
+ * With a tape in the context an op records its backward when one of its inputs is a variable.
  */
 #ifndef CG_OPS_OPS_H
 #define CG_OPS_OPS_H
 
-#include "engine/engine.h"
+#include "autograd/tape.h"
 
 /* Time and work by kind, for the bench and for --verbose. */
 typedef enum {
@@ -33,6 +35,8 @@ typedef struct {
     CgDType dtype;      /* of activations: f32 or bf16 */
     GError *error;      /* the first failure, or NULL */
     CgProfile *profile; /* filled when not NULL */
+    CgTape *tape;       /* borrowed; NULL: nothing is recorded */
+    gboolean recompute; /* segments (cg_recompute) keep their inputs alone for the backward */
 } CgContext;
 
 void cg_context_init(CgContext *cx, CgEngine *engine, CgDType dtype);
@@ -40,7 +44,14 @@ void cg_context_clear(CgContext *cx);
 /* TRUE when nothing failed; else moves the error out and makes the context usable again. */
 gboolean cg_context_ok(CgContext *cx, GError **error);
 
-/* y = act(sum + bias) + residual. in_place: write over residual, which is then also the result. */
+/* The weights of a convolution or linear layer: as the engine packed them, and the numbers
+ * themselves where they are trained. */
+typedef struct {
+    CgWeight *packed;
+    CgTensor *w, *bias; /* leaves of a store; NULL: frozen, or no bias */
+} CgKernel;
+
+/* y = act(sum + bias) + residual. in_place: residual has no other user, and may be written over. */
 typedef struct {
     CgTensor *bias; /* f32 [c_out] instead of the layer's own */
     CgTensor *residual;
@@ -50,10 +61,10 @@ typedef struct {
 #define CG_PLAIN ((CgEpilogue){0})
 
 /* x [n, h, w, c_in] -> [n, h', w', c_out]. */
-CgTensor *cg_conv2d(CgContext *cx, const CgConvGeometry *g, CgWeight *w, CgTensor *x,
+CgTensor *cg_conv2d(CgContext *cx, const CgConvGeometry *g, const CgKernel *k, CgTensor *x,
                     CgEpilogue ep);
 /* x [.., in] -> [.., out]. */
-CgTensor *cg_linear(CgContext *cx, int out, CgWeight *w, CgTensor *x, CgEpilogue ep);
+CgTensor *cg_linear(CgContext *cx, int out, const CgKernel *k, CgTensor *x, CgEpilogue ep);
 /* Queries q [n, tq, heads * d], keys and values side by side in kv [n, tk, 2 * heads * d]
  * -> [n, tq, heads * d]; scale 1 / sqrt(d). */
 CgTensor *cg_attention_kv(CgContext *cx, CgTensor *q, CgTensor *kv, int heads);
@@ -66,13 +77,28 @@ CgTensor *cg_activate(CgContext *cx, CgActivation act, CgTensor *x);
 CgTensor *cg_geglu(CgContext *cx, CgTensor *x);
 /* a + scale * b. */
 CgTensor *cg_add(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
-/* The same, written over A, which must have no other user; returns a new reference to A. */
+/* The same, written over A, which must have no other user; returns a new reference to A. Where a
+ * tape needs A's numbers the result is a new tensor. */
 CgTensor *cg_add_in_place(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
-/* x [n, .., c] + v [n or 1, c] (f32), written over X. */
+/* x [n, .., c] + v [n or 1, c] (f32), written over X likewise. */
 CgTensor *cg_add_channels_in_place(CgContext *cx, CgTensor *x, CgTensor *v);
 CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
 CgTensor *cg_concat(CgContext *cx, CgTensor *a, CgTensor *b);
 /* To DTYPE; a new reference when it already is. */
 CgTensor *cg_cast(CgContext *cx, CgTensor *x, CgDType dtype);
+
+/* Rows IDS [n * t] of TABLE [rows, c], plus row i % t of POSITIONS [t or more, c]: -> f32 [n, t,
+ * c]. Both in any float type. */
+CgTensor *cg_embedding(CgContext *cx, CgTensor *table, CgTensor *positions, const gint32 *ids,
+                       int n, int t);
+
+/* A part of a network: a function of at most CG_RECORD_KEEPS tensors and of LAYER, which both must
+ * give the same result when called again. */
+typedef CgTensor *(*CgSegment)(CgContext *cx, const void *layer, CgTensor *const *inputs);
+/* SEGMENT's result. With a tape and the context's recompute, its inside is not recorded but
+ * computed again in the backward: memory for its inputs alone, one more forward of time. LAYER must
+ * live until then; inputs may be NULL. */
+CgTensor *cg_recompute(CgContext *cx, CgSegment segment, const void *layer, CgTensor *const *inputs,
+                       int count);
 
 #endif

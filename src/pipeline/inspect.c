@@ -129,7 +129,8 @@ static void compare_structure(CgInspection *i, const char *path, CgCheckpoint *w
 {
     CgBinder b;
     GError *error = NULL;
-    cg_binder_init(&b, NULL, CG_F32, cg_checkpoint_lookup, weights);
+    const CgBuild build = {.lookup = cg_checkpoint_lookup, .source = weights};
+    cg_binder_init(&b, NULL, &build);
     if (!bind_structure(i, path, &b, &error))
         add_problem(i, error);
     cg_checkpoint_lookup(weights, NULL, NULL, b.problems);

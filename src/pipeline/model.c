@@ -95,6 +95,15 @@ static char *config_path(const CgModelPaths *paths, const char *part)
     return part_path(paths->config ? paths->config : paths->model, part);
 }
 
+static CgBuild build_from(const CgModel *m, CgCheckpoint *weights)
+{
+    return (CgBuild){.engine = m->engine,
+                     .dtype = m->dtype,
+                     .lookup = cg_checkpoint_lookup,
+                     .source = weights,
+                     .where = cg_checkpoint_path(weights)};
+}
+
 static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
 {
     CgUnetConfig config;
@@ -106,8 +115,8 @@ static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
     if (!weights)
         return FALSE;
     m->fingerprint = cg_weights_fingerprint(weights);
-    m->unet = cg_unet_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
-                          cg_checkpoint_path(weights), error);
+    const CgBuild build = build_from(m, weights);
+    m->unet = cg_unet_new(&build, &config, error);
     return m->unet != NULL;
 }
 
@@ -123,8 +132,8 @@ static gboolean load_vae(CgModel *m, const CgModelPaths *paths, GError **error)
         return FALSE;
     m->vae_path = g_strdup(path);
     m->vae_fingerprint = cg_weights_fingerprint(weights);
-    m->vae = cg_vae_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
-                        cg_checkpoint_path(weights), error);
+    const CgBuild build = build_from(m, weights);
+    m->vae = cg_vae_new(&build, &config, error);
     return m->vae != NULL;
 }
 
@@ -139,8 +148,8 @@ static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
     if (!weights)
         return FALSE;
     m->text_fingerprint = cg_weights_fingerprint(weights);
-    m->text = cg_clip_text_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
-                               cg_checkpoint_path(weights), error);
+    const CgBuild build = build_from(m, weights);
+    m->text = cg_clip_text_new(&build, &config, error);
     return m->text != NULL;
 }
 
@@ -168,8 +177,8 @@ static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
         return FALSE;
     m->controlnet_path = g_strdup(path);
     m->controlnet_fingerprint = cg_weights_fingerprint(weights);
-    m->controlnet = cg_controlnet_new(m->engine, m->dtype, &config, cg_checkpoint_lookup, weights,
-                                      cg_checkpoint_path(weights), error);
+    const CgBuild build = build_from(m, weights);
+    m->controlnet = cg_controlnet_new(&build, &config, error);
     return m->controlnet != NULL;
 }
 

@@ -111,13 +111,20 @@ CgTensor *cg_tensor_reshape(CgTensor *t, CgShape shape)
 {
     if (cg_shape_count(&shape) != t->count)
         cg_assert_shape("reshape", t, shape);
-    return cg_tensor_wrap(t->dtype, shape, t->data, cg_tensor_bytes(t), release_parent,
-                          cg_tensor_ref(t));
+    CgTensor *view = cg_tensor_wrap(t->dtype, shape, t->data, cg_tensor_bytes(t), release_parent,
+                                    cg_tensor_ref(t));
+    view->node = t->node;
+    return view;
+}
+
+gboolean cg_tensor_is_shared(const CgTensor *t)
+{
+    return t->ref_count > 1 || (t->release == release_parent && cg_tensor_is_shared(t->owner));
 }
 
 CgTensor *cg_tensor_rows(CgTensor *t, int64_t first, int64_t count)
 {
-    g_assert(t->shape.rank >= 1);
+    g_assert(t->shape.rank >= 1 && t->node == 0);
     g_assert(first >= 0 && count >= 0 && first <= t->shape.d[0] && count <= t->shape.d[0] - first);
     CgShape shape = t->shape;
     shape.d[0] = 1;

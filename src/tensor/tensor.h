@@ -42,6 +42,7 @@ typedef struct {
     CgTensorRelease release; /* called with owner when the last reference goes; may be NULL */
     void *owner;
     size_t capacity; /* bytes behind data, as the owner counts them */
+    guint64 node;    /* which variable of a tape this is (autograd/tape.h); 0: a constant */
 } CgTensor;
 
 /* A tensor with its own memory, not initialised. Aborts when memory is gone, as GLib does: sizes
@@ -51,12 +52,17 @@ CgTensor *cg_tensor_zeros(CgDType dtype, CgShape shape);
 /* A tensor over DATA; RELEASE(OWNER, DATA, SIZE) runs when it dies. */
 CgTensor *cg_tensor_wrap(CgDType dtype, CgShape shape, void *data, size_t size,
                          CgTensorRelease release, void *owner);
-/* The same elements under another shape of equal count; keeps T alive. */
+/* The same elements under another shape of equal count, and the same variable of a tape; keeps T
+ * alive. */
 CgTensor *cg_tensor_reshape(CgTensor *t, CgShape shape);
-/* Rows FIRST..FIRST+COUNT-1 of the first dimension, as a view that keeps T alive. */
+/* Rows FIRST..FIRST+COUNT-1 of the first dimension, as a view that keeps T alive. T is no variable
+ * of a tape. */
 CgTensor *cg_tensor_rows(CgTensor *t, int64_t first, int64_t count);
 /* A copy with its own memory, converted to DTYPE. */
 CgTensor *cg_tensor_copy(const CgTensor *t, CgDType dtype);
+/* Whether something else may look at T's elements: another reference to T or to what it is a view
+ * of. */
+gboolean cg_tensor_is_shared(const CgTensor *t);
 CgTensor *cg_tensor_ref(CgTensor *t);
 void cg_tensor_unref(CgTensor *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgTensor, cg_tensor_unref)

@@ -13,7 +13,7 @@ check_tree() {
     (cd "$root" && { find include src examples -name '*.[ch]' 2>/dev/null || true; } |
         LC_ALL=C sort | xargs -r awk '
     BEGIN {
-        count = split("cagen base tensor engine ops autograd nn models diffusion image synthesis " \
+        count = split("cagen base tensor engine autograd ops nn models diffusion image synthesis " \
                       "datasets metrics pipeline cli", layers, " ")
         for (i = 1; i <= count; i++) rank[layers[i]] = i
     }

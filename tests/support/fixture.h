@@ -26,4 +26,12 @@ CgTensor *test_pseudo_lookup(void *source, const char *name, const CgShape *want
 /* Folder of real test images, or NULL after skipping the running test with the reason. */
 const char *test_data_or_skip(void);
 
+/* A frozen model of COMPONENT's pseudo weights. */
+#define TEST_PSEUDO_BUILD(e, type, component)                                                      \
+    (&(CgBuild){.engine = (e),                                                                     \
+                .dtype = (type),                                                                   \
+                .lookup = test_pseudo_lookup,                                                      \
+                .source = (void *)(uintptr_t)(component),                                          \
+                .where = (component)})
+
 #endif

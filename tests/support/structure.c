@@ -24,7 +24,7 @@ static CgTestStructure *structure_new(CgBinder *b)
 static CgTestStructure *finish(CgTestStructure *s, CgBinder *b)
 {
     g_autoptr(GError) error = NULL;
-    cg_binder_finish(b, "structure", &error);
+    cg_binder_finish(b, &error);
     g_assert_no_error(error);
     return s;
 }

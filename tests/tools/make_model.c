@@ -71,7 +71,7 @@ static void structure_init(Structure *s, const char *component, CgBinder *b)
 static void structure_clear(Structure *s, CgBinder *b)
 {
     GError *error = NULL;
-    cg_binder_finish(b, s->component, &error);
+    cg_binder_finish(b, &error);
     check(error);
     g_ptr_array_unref(s->names);
     g_array_unref(s->shapes);

@@ -42,11 +42,10 @@ static void set_up(Fixture *f, gconstpointer data)
     g_assert_no_error(error);
     cg_vae_config_parse(vae_json, "vae", &vae, &error);
     g_assert_no_error(error);
-    f->model.unet =
-        cg_unet_new(f->engine, CG_F32, &unet, test_pseudo_lookup, "unet", "mini", &error);
-    f->model.controlnet = cg_controlnet_new(f->engine, CG_F32, &control, test_pseudo_lookup,
-                                            "controlnet", "mini", &error);
-    f->model.vae = cg_vae_new(f->engine, CG_F32, &vae, test_pseudo_lookup, "vae", "mini", &error);
+    f->model.unet = cg_unet_new(TEST_PSEUDO_BUILD(f->engine, CG_F32, "unet"), &unet, &error);
+    f->model.controlnet =
+        cg_controlnet_new(TEST_PSEUDO_BUILD(f->engine, CG_F32, "controlnet"), &control, &error);
+    f->model.vae = cg_vae_new(TEST_PSEUDO_BUILD(f->engine, CG_F32, "vae"), &vae, &error);
     f->model.schedule = cg_noise_schedule_default();
     f->denoiser = cg_denoiser_new(&f->model);
     f->file = test_fixture_open("sampling");

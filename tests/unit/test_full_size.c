@@ -145,9 +145,9 @@ static void unet_and_controlnet_have_the_printed_values(void)
     cg_unet_config_default(&config, FALSE);
     cg_unet_config_default(&control_config, TRUE);
     g_autoptr(CgUnet) unet =
-        cg_unet_new(engine, CG_F32, &config, test_pseudo_lookup, (void *)"unet", "sd15", &error);
-    g_autoptr(CgControlnet) control = cg_controlnet_new(
-        engine, CG_F32, &control_config, test_pseudo_lookup, (void *)"controlnet", "sd15", &error);
+        cg_unet_new(TEST_PSEUDO_BUILD(engine, CG_F32, "unet"), &config, &error);
+    g_autoptr(CgControlnet) control =
+        cg_controlnet_new(TEST_PSEUDO_BUILD(engine, CG_F32, "controlnet"), &control_config, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(unet->parameters.count, ==, 859520964);
     g_assert_cmpuint(control->parameters.count, ==, 361279120);
@@ -184,8 +184,7 @@ static void autoencoder_has_the_printed_values(void)
     CgContext cx;
     cg_context_init(&cx, engine, CG_F32);
     cg_vae_config_default(&config, CG_VAE_KL);
-    g_autoptr(CgVae) vae =
-        cg_vae_new(engine, CG_F32, &config, test_pseudo_lookup, (void *)"vae", "sd15", &error);
+    g_autoptr(CgVae) vae = cg_vae_new(TEST_PSEUDO_BUILD(engine, CG_F32, "vae"), &config, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(cg_vae_parameter_count(vae), ==, 83653863);
     g_autoptr(CgTensor) image = input("image", CG_SHAPE(1, 3, 64, 64), 1, 0);
@@ -213,8 +212,8 @@ static void text_encoder_has_the_printed_values(void)
         ids[i] = 49407;
     cg_context_init(&cx, engine, CG_F32);
     cg_clip_text_config_default(&config);
-    g_autoptr(CgClipText) te = cg_clip_text_new(engine, CG_F32, &config, test_pseudo_lookup,
-                                                (void *)"clip", "sd15", &error);
+    g_autoptr(CgClipText) te =
+        cg_clip_text_new(TEST_PSEUDO_BUILD(engine, CG_F32, "clip"), &config, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(te->parameters.count, ==, 123060480);
     g_autoptr(CgTensor) hidden = cg_clip_text_forward(&cx, te, ids, 1, 77, 0);
