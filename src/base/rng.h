@@ -20,6 +20,7 @@ enum {
     CG_STREAM_AUGMENT = 6,   /* syntheses and augmentation */
     CG_STREAM_SPLIT = 7,     /* which images are for training, which are shown */
     CG_STREAM_BOOTSTRAP = 8, /* resampled test images */
+    CG_STREAM_DRAWING = 16,  /* procedural pictures */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */

@@ -17,6 +17,7 @@ static const Command commands[] = {
     {"info", "tell what is in a data set", cg_cli_dataset_info},
     {"export", "write a data set in the form that other software reads", cg_cli_dataset_export},
     {"import", "draw masks from labelme or COCO outlines", cg_cli_dataset_import},
+    {"make", "draw a data set of parts and materials that exist nowhere", cg_cli_dataset_make},
     {"split", "draw the few images per defect type to learn from", cg_cli_dataset_split},
 };
 

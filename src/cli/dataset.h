@@ -13,6 +13,7 @@ int cg_cli_dataset_check(int argc, char **argv);
 int cg_cli_dataset_export(int argc, char **argv);
 int cg_cli_dataset_import(int argc, char **argv);
 int cg_cli_dataset_info(int argc, char **argv);
+int cg_cli_dataset_make(int argc, char **argv);
 int cg_cli_dataset_split(int argc, char **argv);
 
 /* The help text of --layout. */

@@ -90,6 +90,11 @@ static int digits(guint n)
     return MAX(count, MIN_STEM_DIGITS);
 }
 
+char *cg_output_stem(guint number, guint count)
+{
+    return g_strdup_printf("%0*u", digits(count - 1), number);
+}
+
 /* All stems of one folder are as wide as the last one's: programs pair images and masks by sorted
  * position. */
 CgOutput *cg_outputs_new(const char *const *categories, const char *const *defects, guint count)
@@ -106,7 +111,7 @@ CgOutput *cg_outputs_new(const char *const *categories, const char *const *defec
         char *folder = g_strconcat(categories[i], "/", defects[i], NULL);
         const guint total = GPOINTER_TO_UINT(g_hash_table_lookup(totals, folder));
         const guint n = GPOINTER_TO_UINT(g_hash_table_lookup(next, folder));
-        g_autofree char *stem = g_strdup_printf("%0*u", digits(total - 1), n);
+        g_autofree char *stem = cg_output_stem(n, total);
         outputs[i].image = g_strdup_printf("%s/test/%s/%s.png", categories[i], defects[i], stem);
         outputs[i].mask =
             g_strdup_printf("%s/ground_truth/%s/%s_mask.png", categories[i], defects[i], stem);
@@ -138,14 +143,26 @@ static gboolean has_other_width(const CgManifest *m, const char *image)
     return FALSE;
 }
 
+/* NAME (nullable) below OUT. */
+static char *path_below(const char *out, const char *name)
+{
+    return name ? g_build_filename(out, name, NULL) : NULL;
+}
+
+static gboolean exists(const char *path)
+{
+    return path && g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 /* A folder of results, seen for the first time: what a killed run left unfinished is removed. */
 static gboolean check_folder(const CgManifest *m, const CgOutput *output, const char *image,
                              const char *mask, GError **error)
 {
     g_autofree char *images = g_path_get_dirname(image);
-    g_autofree char *masks = g_path_get_dirname(mask);
+    g_autofree char *masks = mask ? g_path_get_dirname(mask) : NULL;
     cg_atomic_file_clean(images);
-    cg_atomic_file_clean(masks);
+    if (masks)
+        cg_atomic_file_clean(masks);
     if (!has_other_width(m, output->image))
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
@@ -160,15 +177,15 @@ gboolean cg_outputs_check(const char *out, const CgManifest *m, const CgOutput *
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < count; i++) {
-        g_autofree char *image = g_build_filename(out, outputs[i].image, NULL);
-        g_autofree char *mask = g_build_filename(out, outputs[i].mask, NULL);
+        g_autofree char *image = path_below(out, outputs[i].image);
+        g_autofree char *mask = path_below(out, outputs[i].mask);
         if (g_hash_table_add(seen, g_path_get_dirname(image)) &&
             !check_folder(m, &outputs[i], image, mask, error))
             return FALSE;
         if (!cg_manifest_is_new(m))
             continue;
-        const gboolean taken = g_file_test(image, G_FILE_TEST_EXISTS);
-        if (!taken && !g_file_test(mask, G_FILE_TEST_EXISTS))
+        const gboolean taken = exists(image);
+        if (!taken && !exists(mask))
             continue;
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "%s: is there already, and no manifest says that it was generated; choose an "
@@ -190,8 +207,8 @@ gboolean cg_output_is_done(const char *out, const CgManifest *m, const CgOutput 
                            const char *key, gboolean *done, GError **error)
 {
     const json_t *row = cg_manifest_find(m, output->image);
-    g_autofree char *image = g_build_filename(out, output->image, NULL);
-    g_autofree char *mask = g_build_filename(out, output->mask, NULL);
+    g_autofree char *image = path_below(out, output->image);
+    g_autofree char *mask = path_below(out, output->mask);
     *done = FALSE;
     if (!row)
         return TRUE;
@@ -201,7 +218,7 @@ gboolean cg_output_is_done(const char *out, const CgManifest *m, const CgOutput 
                     image);
         return FALSE;
     }
-    *done = g_file_test(image, G_FILE_TEST_EXISTS) && g_file_test(mask, G_FILE_TEST_EXISTS);
+    *done = exists(image) && (!mask || exists(mask));
     return TRUE;
 }
 
@@ -214,16 +231,18 @@ static gboolean save_image(const char *out, const CgImage *image, const char *na
 
 static void remove_pictures(const char *out, const CgOutput *output)
 {
-    g_autofree char *image = g_build_filename(out, output->image, NULL);
-    g_autofree char *mask = g_build_filename(out, output->mask, NULL);
+    g_autofree char *image = path_below(out, output->image);
+    g_autofree char *mask = path_below(out, output->mask);
     unlink(image);
-    unlink(mask);
+    if (mask)
+        unlink(mask);
 }
 
 gboolean cg_output_write_pictures(const char *out, const CgOutput *output, const CgImage *image,
                                   const CgImage *mask, GError **error)
 {
-    if (save_image(out, image, output->image, error) && save_image(out, mask, output->mask, error))
+    if (save_image(out, image, output->image, error) &&
+        (!output->mask || save_image(out, mask, output->mask, error)))
         return TRUE;
     remove_pictures(out, output);
     return FALSE;

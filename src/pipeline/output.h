@@ -16,7 +16,7 @@
 
 /* Where one result goes. */
 typedef struct {
-    char *image, *mask; /* below OUT */
+    char *image, *mask; /* below OUT; no mask (NULL) for a normal image */
 } CgOutput;
 
 /* Fills *CATEGORY and *DEFECT where they are NULL: the category from a path like
@@ -25,6 +25,9 @@ typedef struct {
  * given is an error. */
 gboolean cg_output_folders(const char *normal, const char *text, char **category, char **defect,
                            GError **error);
+
+/* The name of picture NUMBER among COUNT in a folder, without its ending. Free with g_free. */
+char *cg_output_stem(guint number, guint count);
 
 /* COUNT outputs: that of item I is numbered within CATEGORIES[I] and DEFECTS[I]. */
 CgOutput *cg_outputs_new(const char *const *categories, const char *const *defects, guint count);
@@ -41,7 +44,7 @@ char *cg_output_key(const char *text);
 gboolean cg_output_is_done(const char *out, const CgManifest *m, const CgOutput *output,
                            const char *key, gboolean *done, GError **error);
 
-/* The picture and its mask, or nothing of them. Any thread. */
+/* The picture and its mask (if OUTPUT has one), or nothing of them. Any thread. */
 gboolean cg_output_write_pictures(const char *out, const CgOutput *output, const CgImage *image,
                                   const CgImage *mask, GError **error);
 /* Then its row, unless it is there already; on failure the pictures are removed again. */
