@@ -1,5 +1,6 @@
 /* The CPU engine: oneDNN for convolutions and linear layers, our own kernels for the rest. */
 #include "engine/engine.h"
+#include "engine/check.h"
 #include "engine/cpu/attention.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/onednn.h"
@@ -41,6 +42,18 @@ static CgWeight *weight_new(CgEngine *e, const CgConvGeometry *g, CgDType dtype,
 static void weight_free(CgEngine *e, CgWeight *w)
 {
     cg_onednn_weight_free(cpu(e)->onednn, w);
+}
+
+static void weight_keep(CgEngine *e, CgWeight *w)
+{
+    (void)e;
+    cg_onednn_weight_keep(w);
+}
+
+static void weight_changed(CgEngine *e, CgWeight *w)
+{
+    (void)e;
+    cg_onednn_weight_changed(w);
 }
 
 static gboolean conv2d(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
@@ -112,6 +125,118 @@ static void cast(CgEngine *e, const CgTensor *x, CgTensor *y)
     cpu(e)->kernels->cast(x, y);
 }
 
+static void scale(CgEngine *e, const CgTensor *x, float factor, CgTensor *y)
+{
+    cpu(e)->kernels->scale(x, factor, y);
+}
+
+static void group_norm_backward(CgEngine *e, const CgTensor *x, int groups, float eps,
+                                const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    cpu(e)->kernels->group_norm_backward(cpu(e)->pool, x, groups, eps, gamma, beta, act, dy, dx,
+                                         dgamma, dbeta);
+}
+
+static gboolean conv2d_backward_data(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                     GError **error)
+{
+    return cg_onednn_conv2d_backward_data(cpu(e)->onednn, w, dy, dx, error);
+}
+
+static gboolean linear_backward_data(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                     GError **error)
+{
+    return cg_onednn_linear_backward_data(cpu(e)->onednn, w, dy, dx, error);
+}
+
+static void weights_gradient(CgEngine *e, const CgConvGeometry *g, const CgTensor *x,
+                             const CgTensor *dy, const size_t size[5], CgTensor *dw, CgTensor *db)
+{
+    const CgCpuKernels *kernels = cpu(e)->kernels;
+    cg_check_gradient(
+        "dw", dw, (size_t)g->c_out * (size_t)g->c_in * (size_t)g->kernel_h * (size_t)g->kernel_w);
+    cg_check_gradient("db", db, (size_t)g->c_out);
+    if (dw)
+        kernels->weights_gradient(cpu(e)->pool, g, x, dy, size, cg_tensor_f32(dw));
+    if (db)
+        kernels->column_sums(cpu(e)->pool, dy, 1, cg_tensor_f32(db));
+}
+
+static gboolean conv2d_backward_weights(CgEngine *e, CgWeight *w, const CgTensor *x,
+                                        const CgTensor *dy, CgTensor *dw, CgTensor *db,
+                                        GError **error)
+{
+    (void)error;
+    const CgConvGeometry *g = cg_onednn_geometry(w);
+    cg_check_conv2d_backward(g, cg_onednn_dtype(w), x, dy);
+    const size_t size[5] = {(size_t)x->shape.d[0], (size_t)x->shape.d[1], (size_t)x->shape.d[2],
+                            (size_t)dy->shape.d[1], (size_t)dy->shape.d[2]};
+    weights_gradient(e, g, x, dy, size, dw, db);
+    return TRUE;
+}
+
+static gboolean linear_backward_weights(CgEngine *e, CgWeight *w, const CgTensor *x,
+                                        const CgTensor *dy, CgTensor *dw, CgTensor *db,
+                                        GError **error)
+{
+    (void)error;
+    const CgConvGeometry *g = cg_onednn_geometry(w);
+    cg_check_linear_backward(g, cg_onednn_dtype(w), x, dy);
+    size_t rows = x->count / (size_t)g->c_in;
+    const size_t size[5] = {1, 1, rows, 1, rows};
+    weights_gradient(e, g, x, dy, size, dw, db);
+    return TRUE;
+}
+
+static void layer_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    cpu(e)->kernels->layer_norm_backward(cpu(e)->pool, x, eps, gamma, dy, dx, dgamma, dbeta);
+}
+
+static void activate_backward(CgEngine *e, CgActivation act, const CgTensor *x, const CgTensor *dy,
+                              CgTensor *dx)
+{
+    cpu(e)->kernels->activate_backward(act, x, dy, dx);
+}
+
+static void geglu_backward(CgEngine *e, const CgTensor *x, const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->geglu_backward(x, dy, dx);
+}
+
+static void add_channels_backward(CgEngine *e, const CgTensor *dy, CgTensor *dv)
+{
+    cpu(e)->kernels->add_channels_backward(cpu(e)->pool, dy, dv);
+}
+
+static void upsample_nearest_backward(CgEngine *e, const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->upsample_nearest_backward(dy, dx);
+}
+
+static void split(CgEngine *e, const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db)
+{
+    cpu(e)->kernels->split(dy, ca, da, db);
+}
+
+static void softmax_backward(CgEngine *e, const CgTensor *y, const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->softmax_backward(y, dy, dx);
+}
+
+static void adamw(CgEngine *e, const CgAdamw *step, size_t count, float *w, const float *g,
+                  float *m, float *v)
+{
+    cpu(e)->kernels->adamw(step, count, w, g, m, v);
+}
+
+static double square_sum(CgEngine *e, size_t count, const float *g)
+{
+    return cpu(e)->kernels->square_sum(cpu(e)->pool, count, g);
+}
+
 static const CgEngineOps cpu_ops = {
     .version = CG_ENGINE_VERSION,
     .name = "cpu",
@@ -119,6 +244,8 @@ static const CgEngineOps cpu_ops = {
     .tensor = tensor,
     .weight_new = weight_new,
     .weight_free = weight_free,
+    .weight_keep = weight_keep,
+    .weight_changed = weight_changed,
     .conv2d = conv2d,
     .linear = linear,
     .attention = attention,
@@ -132,6 +259,21 @@ static const CgEngineOps cpu_ops = {
     .concat = concat,
     .softmax = softmax,
     .cast = cast,
+    .scale = scale,
+    .conv2d_backward_data = conv2d_backward_data,
+    .conv2d_backward_weights = conv2d_backward_weights,
+    .linear_backward_data = linear_backward_data,
+    .linear_backward_weights = linear_backward_weights,
+    .group_norm_backward = group_norm_backward,
+    .layer_norm_backward = layer_norm_backward,
+    .activate_backward = activate_backward,
+    .geglu_backward = geglu_backward,
+    .add_channels_backward = add_channels_backward,
+    .upsample_nearest_backward = upsample_nearest_backward,
+    .split = split,
+    .softmax_backward = softmax_backward,
+    .adamw = adamw,
+    .square_sum = square_sum,
 };
 
 CgEngine *cg_engine_cpu_new(void)

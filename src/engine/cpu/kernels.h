@@ -4,8 +4,8 @@
  * cg_threads() threads. Results are the same bytes for any number of threads: whatever is summed
  * is split by shape, never by thread. They differ in the last bits between instruction sets.
  *
- * One source (norm-body.h, pointwise-body.h) is written with the compilers' vector extension and
- * compiled once for each instruction set.
+ * One source (norm-body.h, pointwise-body.h and their backward) is written with the compilers'
+ * vector extension and compiled once for each instruction set.
  */
 #ifndef CG_ENGINE_CPU_KERNELS_H
 #define CG_ENGINE_CPU_KERNELS_H
@@ -28,6 +28,31 @@ typedef struct {
     void (*concat)(const CgTensor *a, const CgTensor *b, CgTensor *y);
     void (*softmax)(const CgTensor *x, CgTensor *y);
     void (*cast)(const CgTensor *x, CgTensor *y);
+    void (*scale)(const CgTensor *x, float factor, CgTensor *y);
+
+    /* Those with sums to merge take memory for them from the pool's scratch. */
+    void (*group_norm_backward)(CgPool *pool, const CgTensor *x, int groups, float eps,
+                                const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                CgTensor *dbeta);
+    void (*layer_norm_backward)(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                CgTensor *dbeta);
+    void (*activate_backward)(CgActivation act, const CgTensor *x, const CgTensor *dy,
+                              CgTensor *dx);
+    void (*geglu_backward)(const CgTensor *x, const CgTensor *dy, CgTensor *dx);
+    /* SUMS [samples, c] += x [samples, .., c] over the positions of each sample. */
+    void (*column_sums)(CgPool *pool, const CgTensor *x, size_t samples, float *sums);
+    void (*add_channels_backward)(CgPool *pool, const CgTensor *dy, CgTensor *dv);
+    void (*upsample_nearest_backward)(const CgTensor *dy, CgTensor *dx);
+    void (*split)(const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db);
+    void (*softmax_backward)(const CgTensor *y, const CgTensor *dy, CgTensor *dx);
+    void (*adamw)(const CgAdamw *step, size_t count, float *w, const float *g, float *m, float *v);
+    double (*square_sum)(CgPool *pool, size_t count, const float *g);
+    /* DW [c_out, c_in, kh, kw] += the gradient of a convolution of G. SIZE: images, h and w of x, h
+     * and w of dy; a linear layer is 1, 1, rows, 1, rows. */
+    void (*weights_gradient)(CgPool *pool, const CgConvGeometry *g, const CgTensor *x,
+                             const CgTensor *dy, const size_t size[5], float *dw);
 } CgCpuKernels;
 
 /* The best table for this processor (base/system.h: cg_cpu_features). */

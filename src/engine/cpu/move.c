@@ -31,3 +31,18 @@ void cg_cpu_concat(const CgTensor *a, const CgTensor *b, CgTensor *y)
         memcpy(to + from_a, (const char *)b->data + r * from_b, from_b);
     }
 }
+
+void cg_cpu_split(const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db)
+{
+    cg_check_split(dy, ca, da, db);
+    size_t size = cg_dtype_size(dy->dtype), rows = work_rows(dy);
+    size_t to_a = (size_t)ca * size, to_b = work_columns(dy) * size - to_a;
+#pragma omp parallel for schedule(static) num_threads(work_threads(dy->count))
+    for (size_t r = 0; r < rows; r++) {
+        const char *from = (const char *)dy->data + r * (to_a + to_b);
+        if (da)
+            memcpy((char *)da->data + r * to_a, from, to_a);
+        if (db)
+            memcpy((char *)db->data + r * to_b, from + to_a, to_b);
+    }
+}

@@ -7,5 +7,6 @@
 /* As CgEngineOps says. */
 void cg_cpu_upsample_nearest(const CgTensor *x, CgTensor *y);
 void cg_cpu_concat(const CgTensor *a, const CgTensor *b, CgTensor *y);
+void cg_cpu_split(const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db);
 
 #endif

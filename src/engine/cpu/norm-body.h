@@ -29,6 +29,23 @@ VINLINE V activate_vector(CgActivation act, V x)
     return x;
 }
 
+VINLINE V slope_vector(CgActivation act, V x)
+{
+    switch (act) {
+    case CG_ACT_SILU:
+        return v_sigmoid_times_slope(x, 1.0f);
+    case CG_ACT_GELU:
+        return v_gelu_slope(x);
+    case CG_ACT_QUICK_GELU:
+        return v_sigmoid_times_slope(x, 1.702f);
+    case CG_ACT_RELU:
+        return v_select(x <= 0.0f, v_zero(), v_select(x > 0.0f, v_set(1.0f), x)); /* NaN stays */
+    case CG_ACT_NONE:
+        break;
+    }
+    return v_set(1.0f);
+}
+
 /* Of some elements: how many, their mean, the sum of squared differences from it. */
 typedef struct {
     double count, mean, m2;
@@ -53,9 +70,6 @@ static Moments moments_from_sums(double count, double shift, double sum, double 
 
 /* ---- group norm ---------------------------------------------------------------------------- */
 
-/* A task is a run of rows of one sample. Tasks depend on the shape alone, not on the threads. */
-#define TASKS_MAX      64
-#define TASK_BYTES_MIN 16384
 /* The shift of a task is the mean of its first 1/SHIFT_PART. Were that part far from the rest, the
  * variance would be large too: (mean - shift)^2 <= (SHIFT_PART - 1) variance, so cancellation costs
  * at most SHIFT_PART roundings. */
@@ -70,12 +84,12 @@ typedef struct {
     const void *x;
     void *y;
     size_t n, rows, c, groups; /* rows: positions of one sample */
-    size_t task_rows, tasks;
-    gboolean from_memory; /* x is too large to be in a cache */
+    size_t task_rows, tasks;   /* of one sample */
+    gboolean from_memory;      /* x is too large to be in a cache */
     float eps;
     CgActivation act;
     const float *gamma, *beta;
-    Moments *moments; /* [n, tasks, groups] */
+    Moments *moments; /* [n, tasks, groups]; merged, they are in the first task's */
     float *channels;  /* [n, 3, c]: mean, scale, offset; see normalise_step */
     double *sums;     /* [threads, 4, c]: see Sums */
 } GroupNorm;
@@ -185,6 +199,7 @@ static void sample_channels(const GroupNorm *g, size_t sample)
         Moments m = all[j];
         for (size_t task = 1; task < g->tasks; task++)
             moments_merge(&m, &all[task * g->groups + j]);
+        all[j] = m;
         double deviation = sqrt(m.m2 / m.count + g->eps);
         for (size_t i = j * width; i < (j + 1) * width; i++) {
             double s = g->gamma[i] / deviation;
@@ -256,15 +271,12 @@ static void group_norm_run(const GroupNorm *g, int threads)
     }
 }
 
-static void group_norm(CgPool *pool, const CgTensor *x, int groups, float eps,
-                       const CgTensor *gamma, const CgTensor *beta, CgActivation act, CgTensor *y)
+/* What follows from the arguments; the rest is 0. */
+static GroupNorm group_norm_of(const CgTensor *x, int groups, float eps, const CgTensor *gamma,
+                               const CgTensor *beta, CgActivation act)
 {
-    cg_check_group_norm(x, groups, gamma, beta, y);
-    if (x->count == 0)
-        return;
     GroupNorm g = {.t = x->dtype,
                    .x = x->data,
-                   .y = y->data,
                    .n = (size_t)x->shape.d[0],
                    .c = work_columns(x),
                    .groups = (size_t)groups,
@@ -275,8 +287,19 @@ static void group_norm(CgPool *pool, const CgTensor *x, int groups, float eps,
     g.rows = x->count / (g.n * g.c);
     size_t row_bytes = g.c * cg_dtype_size(g.t);
     g.from_memory = g.n * g.rows * row_bytes > CACHE_BYTES;
-    g.task_rows = MAX((g.rows + TASKS_MAX - 1) / TASKS_MAX, TASK_BYTES_MIN / row_bytes + 1);
+    g.task_rows = work_task_rows(g.rows, row_bytes);
     g.tasks = (g.rows + g.task_rows - 1) / g.task_rows;
+    return g;
+}
+
+static void group_norm(CgPool *pool, const CgTensor *x, int groups, float eps,
+                       const CgTensor *gamma, const CgTensor *beta, CgActivation act, CgTensor *y)
+{
+    cg_check_group_norm(x, groups, gamma, beta, y);
+    if (x->count == 0)
+        return;
+    GroupNorm g = group_norm_of(x, groups, eps, gamma, beta, act);
+    g.y = y->data;
 
     int threads = work_threads(x->count);
     size_t moments = g.n * g.tasks * g.groups * sizeof(Moments);

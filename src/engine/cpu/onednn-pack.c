@@ -31,17 +31,31 @@ static size_t place(const DnnLayout *layout, int dim, int64_t index)
     return at + (size_t)(index * layout->stride[dim]);
 }
 
-static Places places_new(const DnnLayout *layout, const CgConvGeometry *g)
+/* The source's own geometry. */
+static CgConvGeometry source_geometry(const CgWeight *w)
+{
+    CgConvGeometry g = w->g;
+    if (w->transposed) {
+        g.c_in = w->g.c_out;
+        g.c_out = w->g.c_in;
+    }
+    return g;
+}
+
+/* Of the source's elements. */
+static Places places_new(const DnnLayout *layout, const CgConvGeometry *g, gboolean transposed)
 {
     Places p = {g_new(size_t, g->c_out), g_new(size_t, g->c_in),
                 g_new(size_t, g->kernel_h * g->kernel_w)};
     for (int o = 0; o < g->c_out; o++)
-        p.out[o] = place(layout, 0, o);
+        p.out[o] = place(layout, transposed ? 1 : 0, o);
     for (int i = 0; i < g->c_in; i++)
-        p.in[i] = place(layout, 1, i);
+        p.in[i] = place(layout, transposed ? 0 : 1, i);
     for (int y = 0; y < g->kernel_h; y++)
         for (int x = 0; x < g->kernel_w; x++)
-            p.kernel[y * g->kernel_w + x] = place(layout, 2, y) + place(layout, 3, x);
+            p.kernel[y * g->kernel_w + x] = transposed ? place(layout, 2, g->kernel_h - 1 - y) +
+                                                             place(layout, 3, g->kernel_w - 1 - x)
+                                                       : place(layout, 2, y) + place(layout, 3, x);
     return p;
 }
 
@@ -70,26 +84,28 @@ SCATTER(scatter32, uint32_t)
 
 /* The library's own reorder takes about 20 ns a weight for these layouts, 15 s for the U-Net, and
  * needs a whole converted copy first. Tiles take 2 to 3 ns, and no copy. */
-static gboolean pack_by_tiles(const CgTensor *source, const CgConvGeometry *g, CgDType dtype,
-                              DnnMdRef md, void *data)
+static gboolean pack_by_tiles(const CgWeight *w, DnnMdRef md, void *data)
 {
     DnnLayout layout;
     if (!dnn_md_layout(md, &layout))
         return FALSE;
-    Places p = places_new(&layout, g);
-    int kernel = g->kernel_h * g->kernel_w;
-    int ins = CLAMP(TILE_VALUES / kernel, 1, g->c_in);
+    const CgConvGeometry g = source_geometry(w);
+    const CgTensor *source = w->source;
+    const CgDType dtype = w->dtype;
+    Places p = places_new(&layout, &g, w->transposed);
+    int kernel = g.kernel_h * g.kernel_w;
+    int ins = CLAMP(TILE_VALUES / kernel, 1, g.c_in);
     size_t pitch = (size_t)ins * kernel + 32; /* not a power of two: rows would share cache sets */
     size_t from_size = cg_dtype_size(source->dtype), size = cg_dtype_size(dtype);
 #pragma omp parallel
     {
         char *tile = g_malloc(TILE_OUT * pitch * size);
 #pragma omp for collapse(2) schedule(static)
-        for (int o0 = 0; o0 < g->c_out; o0 += TILE_OUT)
-            for (int i0 = 0; i0 < g->c_in; i0 += ins) {
-                int outs = MIN(TILE_OUT, g->c_out - o0), n = MIN(ins, g->c_in - i0);
+        for (int o0 = 0; o0 < g.c_out; o0 += TILE_OUT)
+            for (int i0 = 0; i0 < g.c_in; i0 += ins) {
+                int outs = MIN(TILE_OUT, g.c_out - o0), n = MIN(ins, g.c_in - i0);
                 for (int o = 0; o < outs; o++) {
-                    size_t first = ((size_t)(o0 + o) * (size_t)g->c_in + (size_t)i0) * kernel;
+                    size_t first = ((size_t)(o0 + o) * (size_t)g.c_in + (size_t)i0) * kernel;
                     cg_dtype_convert((const char *)source->data + first * from_size, source->dtype,
                                      tile + (size_t)o * pitch * size, dtype, (size_t)n * kernel);
                 }
@@ -164,6 +180,22 @@ static dnnl_status_t reorder(CgOnednn *d, DnnMdRef from, const void *from_data, 
     return status;
 }
 
+/* The transposed source as [c_out, c_in, kh, kw] of w's type. */
+static void turn(const CgWeight *w, void *to)
+{
+    size_t in = (size_t)w->g.c_in, out = (size_t)w->g.c_out;
+    size_t kernel = (size_t)w->g.kernel_h * (size_t)w->g.kernel_w;
+    size_t from_size = cg_dtype_size(w->source->dtype), size = cg_dtype_size(w->dtype);
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < in; i++)
+        for (size_t j = 0; j < out * kernel; j++) {
+            size_t o = j / kernel, k = kernel - 1 - j % kernel;
+            cg_dtype_convert((const char *)w->source->data + (i * out * kernel + j) * from_size,
+                             w->source->dtype, (char *)to + ((o * in + i) * kernel + k) * size,
+                             w->dtype, 1);
+        }
+}
+
 /* The file's weights into PACKING, by the library: for layouts that only it knows. */
 static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *packing)
 {
@@ -171,7 +203,10 @@ static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *pa
     void *converted = memory_new(size);
     if (!converted)
         return dnnl_out_of_memory;
-    cg_dtype_convert(w->source->data, w->source->dtype, converted, w->dtype, w->source->count);
+    if (w->transposed)
+        turn(w, converted);
+    else
+        cg_dtype_convert(w->source->data, w->source->dtype, converted, w->dtype, w->source->count);
     DnnMd md;
     dnnl_status_t status =
         dnn_md_init(&md, 4, (dnnl_dims_t){w->g.c_out, w->g.c_in, w->g.kernel_h, w->g.kernel_w},
@@ -187,11 +222,18 @@ static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *pa
 static dnnl_status_t packing_fill(CgOnednn *d, const CgWeight *w, Packing *packing)
 {
     const Packing *have = w->packings;
-    if (have)
+    if (have && !w->keep)
         return reorder(d, DNN_REF(have->md), have->data, DNN_REF(packing->md), packing->data);
-    if (pack_by_tiles(w->source, &w->g, w->dtype, DNN_REF(packing->md), packing->data))
+    if (pack_by_tiles(w, DNN_REF(packing->md), packing->data))
         return dnnl_success;
     return pack_by_library(d, w, packing);
+}
+
+dnnl_status_t cg_onednn_packing_refresh(CgOnednn *d, const CgWeight *w, Packing *p)
+{
+    dnnl_status_t status = packing_fill(d, w, p);
+    p->stale = status != dnnl_success;
+    return status;
 }
 
 static Packing *packing_find(const CgWeight *w, DnnMdRef md)
@@ -227,6 +269,7 @@ Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_statu
     }
     packing->next = w->packings;
     w->packings = packing;
-    g_clear_pointer(&w->source, cg_tensor_unref);
+    if (!w->keep)
+        g_clear_pointer(&w->source, cg_tensor_unref);
     return packing;
 }

@@ -288,15 +288,18 @@ void cg_onednn_fail(const CgWeight *w, const PlanKey *key, dnnl_status_t status,
                 w->dtype == CG_BF16 ? "; use --dtype f32" : "");
 }
 
-static void bias_load(CgWeight *w)
+void cg_onednn_bias_load(CgWeight *w)
 {
-    if (w->bias)
+    if (w->bias && !w->bias_stale)
         return;
-    w->bias = g_new0(float, w->g.c_out);
+    if (!w->bias)
+        w->bias = g_new0(float, w->g.c_out);
+    w->bias_stale = FALSE;
     if (w->bias_source)
         cg_dtype_convert(w->bias_source->data, w->bias_source->dtype, w->bias, CG_F32,
                          (size_t)w->g.c_out);
-    g_clear_pointer(&w->bias_source, cg_tensor_unref);
+    if (!w->keep)
+        g_clear_pointer(&w->bias_source, cg_tensor_unref);
 }
 
 static Plan *plan_new(CgOnednn *d, CgWeight *w, const PlanKey *key, GError **error)
@@ -317,7 +320,7 @@ static Plan *plan_new(CgOnednn *d, CgWeight *w, const PlanKey *key, GError **err
         cg_onednn_fail(w, key, status, error);
         return NULL;
     }
-    bias_load(w);
+    cg_onednn_bias_load(w);
     return g_steal_pointer(&plan);
 }
 

@@ -18,6 +18,7 @@ typedef struct Packing {
     DnnMd md;
     void *data;
     size_t size;
+    gboolean stale; /* the source has other numbers now */
 } Packing;
 
 /* What a plan was made for. A linear layer is one row of all its tokens: n = h = 1. */
@@ -33,7 +34,7 @@ typedef struct {
     int64_t n, x_rows, y_rows;
     int pad_top, pad_bottom;
     dnnl_primitive_t primitive;
-    const Packing *packing;
+    Packing *packing;
     size_t scratch_size;
 } Part;
 
@@ -57,10 +58,14 @@ typedef struct Plan {
 struct CgWeight {
     CgConvGeometry g;
     CgDType dtype;
-    CgTensor *source, *bias_source; /* until packed */
-    float *bias;                    /* [c_out], zeros without a bias */
+    CgTensor *source, *bias_source; /* until packed, or kept */
+    gboolean keep;
+    gboolean transposed; /* the source is [c_in, c_out, kh, kw], the kernel turned by 180 degrees */
+    float *bias;         /* [c_out], zeros without a bias */
+    gboolean bias_stale;
     Packing *packings;
-    Plan *plans; /* the last used first */
+    Plan *plans;               /* the last used first */
+    struct CgWeight *backward; /* kept: dy to dx, made when asked for */
 };
 
 static inline dnnl_data_type_t cg_onednn_type(CgDType dtype)
@@ -73,14 +78,18 @@ static inline int64_t cg_onednn_size_after(int64_t size, int kernel, int stride,
     return (size + pad - kernel) / stride + 1;
 }
 
-/* The weights in layout MD, packed now when they are not yet; the source is let go. NULL with
- * *STATUS what the library said, or dnnl_out_of_memory. */
+/* The weights in layout MD, packed now when they are not yet; the source is let go unless kept.
+ * NULL with *STATUS what the library said, or dnnl_out_of_memory. */
 Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_status_t *status);
+/* Packs it again from the kept source. */
+dnnl_status_t cg_onednn_packing_refresh(CgOnednn *d, const CgWeight *w, Packing *p);
 void cg_onednn_packing_free(CgOnednn *d, Packing *p);
 
 /* The plan for KEY, made when there is none, moved to the front of the weight's list. */
 Plan *cg_onednn_plan_get(CgOnednn *d, CgWeight *w, const PlanKey *key, GError **error);
 void cg_onednn_plan_free(Plan *p);
+/* W's bias from its source, when that has not been done or is stale. */
+void cg_onednn_bias_load(CgWeight *w);
 gboolean cg_onednn_has_amx(void);
 /* Made when it is not there yet: not among threads. */
 dnnl_stream_t cg_onednn_stream(CgOnednn *d, int thread);

@@ -116,10 +116,27 @@ CgWeight *cg_onednn_weight_new(const CgConvGeometry *g, CgDType dtype, CgTensor 
     return weight;
 }
 
+void cg_onednn_weight_keep(CgWeight *w)
+{
+    g_assert(w->source); /* before the first use */
+    w->keep = TRUE;
+}
+
+void cg_onednn_weight_changed(CgWeight *w)
+{
+    g_assert(w->keep);
+    w->bias_stale = TRUE;
+    for (Packing *p = w->packings; p; p = p->next)
+        p->stale = TRUE;
+    if (w->backward)
+        cg_onednn_weight_changed(w->backward);
+}
+
 void cg_onednn_weight_free(CgOnednn *d, CgWeight *w)
 {
     if (!w)
         return;
+    cg_onednn_weight_free(d, w->backward);
     for (Plan *p = w->plans, *next; p; p = next) {
         next = p->next;
         cg_onednn_plan_free(p);
@@ -232,15 +249,30 @@ static dnnl_status_t run_slabs(CgOnednn *d, const CgWeight *w, const Plan *plan,
     return failed;
 }
 
+/* What PLAN reads of W, after the source has changed. */
+static dnnl_status_t refresh(CgOnednn *d, CgWeight *w, const Plan *plan)
+{
+    dnnl_status_t status = dnnl_success;
+    cg_onednn_bias_load(w);
+    for (guint i = 0; i < plan->parts->len && status == dnnl_success; i++) {
+        Packing *packing = g_array_index(plan->parts, Part, i).packing;
+        if (packing->stale)
+            status = cg_onednn_packing_refresh(d, w, packing);
+    }
+    return status;
+}
+
 static gboolean execute(CgOnednn *d, CgWeight *w, const PlanKey *key, const CgTensor *x,
                         const CgEngineEpilogue *ep, CgTensor *y, GError **error)
 {
     const Plan *plan = cg_onednn_plan_get(d, w, key, error);
     if (!plan)
         return FALSE;
+    dnnl_status_t status = refresh(d, w, plan);
     const void *bias = ep->bias ? ep->bias->data : w->bias;
-    dnnl_status_t status = plan->slabs ? run_slabs(d, w, plan, x->data, bias, ep->residual, y)
-                                       : run_whole(d, plan, x->data, bias, ep->residual, y);
+    if (status == dnnl_success)
+        status = plan->slabs ? run_slabs(d, w, plan, x->data, bias, ep->residual, y)
+                             : run_whole(d, plan, x->data, bias, ep->residual, y);
     if (status != dnnl_success)
         cg_onednn_fail(w, key, status, error);
     return status == dnnl_success;

@@ -25,6 +25,8 @@ void cg_onednn_free(CgOnednn *d);
 /* As CgEngineOps.weight_new and weight_free say. */
 CgWeight *cg_onednn_weight_new(const CgConvGeometry *g, CgDType dtype, CgTensor *w, CgTensor *bias);
 void cg_onednn_weight_free(CgOnednn *d, CgWeight *w);
+void cg_onednn_weight_keep(CgWeight *w);
+void cg_onednn_weight_changed(CgWeight *w);
 
 /* As CgEngineOps.conv2d and linear say. CG_ERROR_ENGINE when the library has no implementation for
  * the type on this processor; CG_ERROR_MEMORY when the packed weights do not fit. */
@@ -32,6 +34,14 @@ gboolean cg_onednn_conv2d(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgE
                           CgTensor *y, GError **error);
 gboolean cg_onednn_linear(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
                           CgTensor *y, GError **error);
+
+/* As CgEngineOps.conv2d_backward_data and linear_backward_data say (onednn-backward.c). */
+gboolean cg_onednn_conv2d_backward_data(CgOnednn *d, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                        GError **error);
+gboolean cg_onednn_linear_backward_data(CgOnednn *d, CgWeight *w, const CgTensor *dy, CgTensor *dx,
+                                        GError **error);
+const CgConvGeometry *cg_onednn_geometry(const CgWeight *w);
+CgDType cg_onednn_dtype(const CgWeight *w);
 
 /* "oneDNN 2.6.3"; "AVX-512 with bf16", the instructions that the library will use. */
 void cg_onednn_describe(char library[64], char isa[64]);

@@ -61,6 +61,25 @@ static void geglu(const CgTensor *x, CgTensor *y)
     }
 }
 
+VINLINE void scale_piece(CgDType t, const void *x, float factor, void *y, size_t at, size_t count)
+{
+    V_FOR(count, v_store(t, y, at + i, k, v_load(t, x, at + i, k) * factor));
+}
+
+static void scale(const CgTensor *x, float factor, CgTensor *y)
+{
+    cg_check_same("scale", x, y);
+    size_t pieces = work_pieces(y->count);
+#pragma omp parallel for schedule(static) num_threads(work_threads(y->count))
+    for (size_t p = 0; p < pieces; p++) {
+        size_t at = p * WORK_PIECE, count = work_piece_length(y->count, p);
+        if (y->dtype == CG_F32)
+            scale_piece(CG_F32, x->data, factor, y->data, at, count);
+        else
+            scale_piece(CG_BF16, x->data, factor, y->data, at, count);
+    }
+}
+
 VINLINE void add_piece(CgDType t, const void *a, const void *b, float scale, void *y, size_t at,
                        size_t count)
 {

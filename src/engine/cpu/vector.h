@@ -256,9 +256,9 @@ VINLINE V v_sigmoid_times(V x, float steepness)
     return x / (v_exp2(x * (steepness * -1.44269504f)) + 1.0f);
 }
 
-/* x Phi(x). Phi(x) - 1/2 = x P(x^2) / Q(x^2), fitted for |x| <= 5.5 to a relative error of 2e-8;
- * beyond, P / Q stays as it is and the limits of Phi make it exact. */
-VINLINE V v_gelu(V x)
+/* Phi(x) - 1/2 = x P(x^2) / Q(x^2), fitted for |x| <= 5.5 to a relative error of 2e-8; beyond,
+ * P / Q stays as it is and the limits of Phi make it exact. */
+VINLINE V v_phi_minus_half(V x)
 {
     V s = v_min(v_set(5.5f * 5.5f), x * x);
     V p = v_set(2.2930054092e-8f);
@@ -273,8 +273,49 @@ VINLINE V v_gelu(V x)
     q = q * s + 2.8413766478e-2f;
     q = q * s + 2.5052573727e-1f;
     q = q * s + 1.0f;
-    V h = v_max(v_set(-0.5f), v_min(v_set(0.5f), x * p / q));
+    return v_max(v_set(-0.5f), v_min(v_set(0.5f), x * p / q));
+}
+
+/* x Phi(x). */
+VINLINE V v_gelu(V x)
+{
+    V h = v_phi_minus_half(x);
     return x * h + x * 0.5f;
+}
+
+/* Derivatives. Beyond these limits they are 0 or 1, and no infinity may meet a 0. */
+VINLINE V v_slope_range(V x)
+{
+    return v_max(v_set(-100.0f), v_min(v_set(100.0f), x));
+}
+
+/* Of v_sigmoid_times: s (1 + STEEPNESS x (1 - s)). */
+VINLINE V v_sigmoid_times_slope(V x, float steepness)
+{
+    x = v_slope_range(x) * steepness;
+    V s = v_set(1.0f) / (v_exp2(x * -1.44269504f) + 1.0f);
+    return s * (x * (v_set(1.0f) - s) + 1.0f);
+}
+
+/* Of v_gelu: Phi(x) + x phi(x). */
+VINLINE V v_gelu_slope(V x)
+{
+    x = v_slope_range(x);
+    V density = v_exp2(x * x * -0.72134752f) * 0.39894228f;
+    return (v_phi_minus_half(x) + 0.5f) + x * density;
+}
+
+VINLINE V v_sqrt(V x)
+{
+#if VW == 16
+    return (V)_mm512_sqrt_ps((__m512)x);
+#elif VW == 8
+    return (V)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < VW; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
 }
 
 #endif

@@ -24,6 +24,13 @@ static inline size_t work_piece_length(size_t count, size_t piece)
     return MIN(WORK_PIECE, count - piece * WORK_PIECE);
 }
 
+/* Work whose sums are merged is cut into at most 64 tasks of whole rows, by the shape alone: rows
+ * of a task, of ROWS of ROW_BYTES. */
+static inline size_t work_task_rows(size_t rows, size_t row_bytes)
+{
+    return MAX((rows + 63) / 64, 16384 / row_bytes + 1);
+}
+
 /* The last dimension, and how many rows of it there are. */
 static inline size_t work_columns(const CgTensor *t)
 {
