@@ -237,7 +237,10 @@ static void path_run(const CgAttentionPlan *p, int sample, int head, int query, 
                         query + panel * PANEL);
     }
     store_outputs(p, sample, head, query, &w);
+    cg_attention_store_lse(a, sample, head, query, BLOCK_Q, w.max, w.sum);
 }
+
+#include "engine/cpu/attention-backward-body.h"
 
 static gboolean path_available(const CgCpuFeatures *cpu)
 {
@@ -251,4 +254,9 @@ const CgAttentionPath PATH_SYMBOL = {
     .plan = path_plan,
     .pack = path_pack,
     .run = path_run,
+    .backward_plan = backward_plan,
+    .backward_pack_queries = backward_pack_queries,
+    .backward_pack_keys = backward_pack_keys,
+    .backward_run = backward_run,
+    .backward_finish = backward_finish,
 };

@@ -87,6 +87,16 @@ gboolean cg_attention_run(const CgAttentionPath *path, const CgAttention *a, int
     return TRUE;
 }
 
+void cg_attention_store_lse(const CgAttention *a, int sample, int head, int query, int count,
+                            const float *max, const float *sum)
+{
+    if (!a->lse)
+        return;
+    float *lse = a->lse + ((size_t)sample * a->heads + head) * a->tq + query;
+    for (int i = 0; i < MIN(count, a->tq - query); i++)
+        lse[i] = (float)(max[i] * M_LN2 + log(sum[i]));
+}
+
 gboolean cg_cpu_attention(const CgAttention *a, CgPool *pool, GError **error)
 {
     const CgCpuFeatures *cpu = cg_cpu_features();

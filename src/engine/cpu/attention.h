@@ -18,4 +18,9 @@
  * FALSE with CG_ERROR_UNSUPPORTED (dtype) or CG_ERROR_MEMORY. */
 gboolean cg_cpu_attention(const CgAttention *a, CgPool *pool, GError **error);
 
+/* As CgEngineOps.attention_backward says, the same bytes for any number of threads. bf16 is
+ * computed in f32. POOL lends at most 64 MiB, or what one head takes. */
+gboolean cg_cpu_attention_backward(const CgAttention *a, const CgAttentionGradient *g, CgPool *pool,
+                                   GError **error);
+
 #endif

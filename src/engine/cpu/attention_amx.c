@@ -212,6 +212,7 @@ static void path_run(const CgAttentionPlan *p, int sample, int head, int query, 
     }
     amx_end();
     store_outputs(p, sample, head, query, &w);
+    cg_attention_store_lse(a, sample, head, query, PANEL, w.max, w.sum);
 }
 
 static gboolean path_available(const CgCpuFeatures *cpu)

@@ -189,6 +189,12 @@ static gboolean linear_backward_weights(CgEngine *e, CgWeight *w, const CgTensor
     return TRUE;
 }
 
+static gboolean attention_backward(CgEngine *e, const CgAttention *a, const CgAttentionGradient *g,
+                                   GError **error)
+{
+    return cg_cpu_attention_backward(a, g, cpu(e)->pool, error);
+}
+
 static void layer_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
                                 const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
 {
@@ -264,6 +270,7 @@ static const CgEngineOps cpu_ops = {
     .conv2d_backward_weights = conv2d_backward_weights,
     .linear_backward_data = linear_backward_data,
     .linear_backward_weights = linear_backward_weights,
+    .attention_backward = attention_backward,
     .group_norm_backward = group_norm_backward,
     .layer_norm_backward = layer_norm_backward,
     .activate_backward = activate_backward,
