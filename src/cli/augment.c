@@ -14,16 +14,16 @@
 
 typedef struct {
     CgCliCompute compute;
-    char *method, *normal, *textures, *defects, *defect_masks, *blend, *out, *sheet, *category,
-        *defect;
+    char *method, *normal, *textures, *defects, *defect_masks, *blend, *foreground, *out, *sheet,
+        *category, *defect;
     gint64 seed;
     int count;
 } Options;
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->method, o->normal, o->textures, o->defects,  o->defect_masks,
-                          o->blend,  o->out,    o->sheet,    o->category, o->defect};
+    char *const text[] = {o->method,     o->normal,       o->textures, o->defects, o->blend, o->out,
+                          o->foreground, o->defect_masks, o->category, o->sheet,   o->defect};
     cg_cli_compute_clear(&o->compute);
     for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
         g_free(text[i]);
@@ -36,6 +36,10 @@ static const char description[] =
     "  scar            a short, turned strip of the image pasted elsewhere\n"
     "  cutpaste-union  one of these two\n"
     "  draem           a changed texture over the image where Perlin noise says so (--textures)\n"
+    "  nsa             pieces of another normal image, scaled, put elsewhere, blended seamlessly\n"
+    "  memseg          a texture (--textures), or the image's own cells in disorder, on the "
+    "object\n"
+    "                  where Perlin noise says so\n"
     "  crop-paste      real defects cut out by their masks, turned, scaled, put elsewhere "
     "(--defects)\n"
     "\nImage i of N takes the i-th normal image, starting over at the list's end.\n"
@@ -57,7 +61,14 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"defect-masks", 0, 0, G_OPTION_ARG_FILENAME, &o->defect_masks,
          "their masks, named like the images, _mask behind it or not", "IMG|DIR"},
         {"blend", 0, 0, G_OPTION_ARG_STRING, &o->blend,
-         "crop-paste: exact, or poisson for seamless edges (default: poisson)", "MODE"},
+         "poisson (default): seamless; crop-paste also knows exact, nsa mixed: the stronger "
+         "gradients of both",
+         "MODE"},
+        {"foreground", 0, 0, G_OPTION_ARG_FILENAME, &o->foreground,
+         "nsa, memseg: where the object is: auto, object (found before its ground), texture "
+         "(everywhere), or a ready mask, or a folder of such with the images' names (default: "
+         "auto)",
+         "POLICY|IMG|DIR"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder for the results", "DIR"},
         {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
          "images to make (default: one for each normal image)", "N"},
@@ -104,13 +115,13 @@ static gboolean list(const char *path, gboolean deep, GPtrArray **found, GError 
     return !path || *found;
 }
 
-static gboolean parse_blend(const char *text, CgPasteMode *mode, GError **error)
+static gboolean parse_blend(const char *text, CgAugmentBlend *blend, GError **error)
 {
-    *mode = CG_PASTE_POISSON;
-    if (!text ||
-        (cg_paste_mode_parse(text, mode) && (*mode == CG_PASTE_EXACT || *mode == CG_PASTE_POISSON)))
+    *blend = CG_AUGMENT_BLEND_POISSON;
+    if (!text || cg_augment_blend_parse(text, blend))
         return TRUE;
-    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --blend \"%s\"; exact or poisson", text);
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "unknown --blend \"%s\"; exact, poisson or mixed",
+                text);
     return FALSE;
 }
 
@@ -141,7 +152,7 @@ static gboolean run(Options *o, GError **error)
     CgBatchSummary summary;
     if (!cg_cli_common_start(&o->compute, error) || !check_options(o, error))
         return FALSE;
-    CgPasteMode blend;
+    CgAugmentBlend blend;
     g_autoptr(GPtrArray) normals = NULL;
     g_autoptr(GPtrArray) textures = NULL;
     g_autoptr(GPtrArray) defects = NULL;
@@ -163,6 +174,7 @@ static gboolean run(Options *o, GError **error)
         .defects = defects,
         .defect_masks = masks,
         .blend = blend,
+        .foreground = o->foreground,
     };
     const gboolean ok = cg_augment_run(&options, print_row, o, &summary, error);
     if (!ok && g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED)) {

@@ -193,8 +193,7 @@ static gboolean run(Options *o, GError **error)
         return FALSE;
     if (o->size && !parse_size(o->size, &masks, error))
         return FALSE;
-    if (o->foreground && !cg_foreground_policy_parse(o->foreground, &masks.policy))
-        masks.foreground = o->foreground;
+    masks.foreground = o->foreground;
     masks.shapes = shapes;
     masks.library = library;
     masks.normals = normals;

@@ -237,6 +237,11 @@ static void first_residual(const CgMembrane *m, const double *values, double *r)
 
 int cg_membrane_solve(CgMembrane *m, double *values)
 {
+    return cg_membrane_solve_source(m, NULL, values);
+}
+
+int cg_membrane_solve_source(CgMembrane *m, const double *source, double *values)
+{
     const Level *l = &m->level[0];
     size_t size = l->size;
     g_autofree double *x = g_new0(double, size);
@@ -245,6 +250,10 @@ int cg_membrane_solve(CgMembrane *m, double *values)
     g_autofree double *p = g_new0(double, size);
     g_autofree double *q = g_new0(double, size);
     first_residual(m, values, r);
+    for (int row = 0; source && row < l->height; row++)
+        for (int col = 0; col < l->width; col++)
+            if (m->unknown[node(l, col, row)])
+                r[node(l, col, row)] += source[(size_t)row * (size_t)l->width + (size_t)col];
     precondition(m, r, z);
     memcpy(p, z, size * sizeof *p);
     double rz = dot(r, z, size);

@@ -3,34 +3,117 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "pipeline/objects.h"
 #include "pipeline/output.h"
 #include "pipeline/pictures.h"
 #include "synthesis/crop_paste.h"
 #include "synthesis/cutpaste.h"
 #include "synthesis/draem.h"
+#include "synthesis/memseg.h"
+#include "synthesis/nsa.h"
 
 #include <string.h>
 
 #define CACHE_BYTES ((gsize)512 << 20)
 #define CHUNK       16 /* images of each thread between two looks at the manifest */
 
+/* The inputs of one image; NULL what its method does not need. */
+typedef struct {
+    CgPicture *normal, *texture, *source, *source_mask;
+    const char *normal_path, *texture_path, *source_path, *source_mask_path;
+    CgImage *object, *source_object; /* NULL also where all of the picture is object */
+    CgImage *fitted;                 /* the source in the normal image's size, where that differs */
+    const CgAugmentOptions *options;
+} Inputs;
+
+static void inputs_clear(Inputs *in)
+{
+    cg_picture_unref(in->normal);
+    cg_picture_unref(in->texture);
+    cg_picture_unref(in->source);
+    cg_picture_unref(in->source_mask);
+    cg_image_free(in->object);
+    cg_image_free(in->source_object);
+    cg_image_free(in->fitted);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
+
+static void make_cutpaste(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    cg_cutpaste(in->normal->image, rng, out);
+}
+
+static void make_scar(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    cg_cutpaste_scar(in->normal->image, rng, out);
+}
+
+static void make_union(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    cg_cutpaste_union(in->normal->image, rng, out);
+}
+
+static void make_draem(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    cg_draem(in->normal->image, in->texture->image, rng, out);
+}
+
+static void make_nsa(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    const CgImage *source = in->fitted ? in->fitted : in->source->image;
+    cg_nsa(in->normal->image, in->object, source, in->source_object,
+           in->options->blend == CG_AUGMENT_BLEND_MIXED, rng, out);
+}
+
+static void make_memseg(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    cg_memseg(in->normal->image, in->object, in->texture ? in->texture->image : NULL, rng, out);
+}
+
+static void make_crop_paste(const Inputs *in, CgRng *rng, CgSynthesis *out)
+{
+    const CgPasteMode blend =
+        in->options->blend == CG_AUGMENT_BLEND_EXACT ? CG_PASTE_EXACT : CG_PASTE_POISSON;
+    cg_crop_paste(in->normal->image, in->source->image, in->source_mask->image, blend, rng, out);
+}
+
+typedef enum {
+    TEXTURES = 1,     /* needs them */
+    TEXTURES_TOO = 2, /* takes one half of the time if there are any */
+    DEFECTS = 4,
+    OTHER_NORMAL = 8,
+    OBJECT = 16,
+    BLEND_EXACT = 32,
+    BLEND_MIXED = 64,
+} Use;
+
 typedef struct {
     const char *name;
-    /* One of these. */
-    void (*make)(const CgImage *normal, CgRng *rng, CgSynthesis *out);
-    void (*make_textured)(const CgImage *normal, const CgImage *texture, CgRng *rng,
-                          CgSynthesis *out);
-    void (*make_pasted)(const CgImage *normal, const CgImage *defect, const CgImage *defect_mask,
-                        CgPasteMode blend, CgRng *rng, CgSynthesis *out);
+    void (*make)(const Inputs *in, CgRng *rng, CgSynthesis *out);
+    int uses; /* of Use */
 } Method;
 
 static const Method methods[] = {
-    {"cutpaste", cg_cutpaste, NULL, NULL},
-    {"scar", cg_cutpaste_scar, NULL, NULL},
-    {"cutpaste-union", cg_cutpaste_union, NULL, NULL},
-    {"draem", NULL, cg_draem, NULL},
-    {"crop-paste", NULL, NULL, cg_crop_paste},
+    {"cutpaste", make_cutpaste, 0},
+    {"scar", make_scar, 0},
+    {"cutpaste-union", make_union, 0},
+    {"draem", make_draem, TEXTURES},
+    {"nsa", make_nsa, OTHER_NORMAL | OBJECT | BLEND_MIXED},
+    {"memseg", make_memseg, TEXTURES_TOO | OBJECT},
+    {"crop-paste", make_crop_paste, DEFECTS | BLEND_EXACT},
 };
+
+static const char *const blend_names[] = {"poisson", "exact", "mixed"};
+
+gboolean cg_augment_blend_parse(const char *text, CgAugmentBlend *blend)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(blend_names); i++)
+        if (g_str_equal(text, blend_names[i])) {
+            *blend = (CgAugmentBlend)i;
+            return TRUE;
+        }
+    return FALSE;
+}
 
 const char *cg_augment_method_name(guint index)
 {
@@ -48,6 +131,7 @@ typedef struct {
     const CgAugmentOptions *options;
     const Method *method;
     CgPictures *pictures;
+    CgObjects *objects; /* NULL where the method does not look at them */
     CgManifest *manifest;
     CgOutput *outputs;
     Item *items; /* [count] */
@@ -65,6 +149,7 @@ static void run_clear(Run *r)
     g_free(r->items);
     cg_outputs_free(r->outputs, r->options->count);
     cg_pictures_free(r->pictures);
+    cg_objects_free(r->objects);
     cg_manifest_close(r->manifest);
     cg_progress_free(r->progress);
 }
@@ -77,12 +162,33 @@ static const char *normal_path(const Run *r, guint i)
 
 static gboolean check_textures(const Run *r, GError **error)
 {
-    const gboolean wanted = r->method->make_textured != NULL, given = r->options->textures != NULL;
-    if (wanted == given)
+    const gboolean given = r->options->textures != NULL;
+    if (given ? r->method->uses & (TEXTURES | TEXTURES_TOO) : !(r->method->uses & TEXTURES))
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                wanted ? "--method %s needs a folder of --textures"
-                       : "--method %s uses no --textures; leave them out",
+                given ? "--method %s uses no --textures; leave them out"
+                      : "--method %s needs a folder of --textures",
+                r->method->name);
+    return FALSE;
+}
+
+static gboolean check_blend(const Run *r, GError **error)
+{
+    const CgAugmentBlend blend = r->options->blend;
+    const int uses = r->method->uses;
+    if (blend == CG_AUGMENT_BLEND_POISSON ||
+        (blend == CG_AUGMENT_BLEND_EXACT ? uses & BLEND_EXACT : uses & BLEND_MIXED))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--method %s knows no --blend %s", r->method->name,
+                blend_names[blend]);
+    return FALSE;
+}
+
+static gboolean check_foreground(const Run *r, GError **error)
+{
+    if (!r->options->foreground || r->method->uses & OBJECT)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--method %s uses no --foreground; leave it out",
                 r->method->name);
     return FALSE;
 }
@@ -104,7 +210,7 @@ static gboolean belongs(const char *defect, const char *mask)
 static gboolean check_defects(const Run *r, GError **error)
 {
     const GPtrArray *defects = r->options->defects, *masks = r->options->defect_masks;
-    const gboolean wanted = r->method->make_pasted != NULL;
+    const gboolean wanted = (r->method->uses & DEFECTS) != 0;
     if (wanted != (defects != NULL) || wanted != (masks != NULL)) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     wanted ? "--method %s needs --defects and --defect-masks"
@@ -132,7 +238,8 @@ static gboolean find_method(Run *r, GError **error)
         if (g_str_equal(methods[i].name, r->options->method))
             r->method = &methods[i];
     if (r->method)
-        return check_textures(r, error) && check_defects(r, error);
+        return check_textures(r, error) && check_defects(r, error) && check_blend(r, error) &&
+               check_foreground(r, error);
     g_autoptr(GString) names = g_string_new(methods[0].name);
     for (size_t i = 1; i < G_N_ELEMENTS(methods); i++)
         g_string_append_printf(names, ", %s", methods[i].name);
@@ -167,30 +274,14 @@ static json_t *absolute(const char *path)
     return json_string(full);
 }
 
-/* The inputs of one image. */
-typedef struct {
-    /* All but the first: NULL where the method needs none. */
-    CgPicture *normal, *texture, *defect, *defect_mask;
-    const char *normal_path, *texture_path, *defect_path, *defect_mask_path;
-} Inputs;
-
-static void inputs_clear(Inputs *in)
-{
-    cg_picture_unref(in->normal);
-    cg_picture_unref(in->texture);
-    cg_picture_unref(in->defect);
-    cg_picture_unref(in->defect_mask);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
-
 /* What tells one result from another. */
 static char *item_key(const Run *r, guint i, const Inputs *in)
 {
     g_autofree char *text = g_strdup_printf(
-        "%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s\n%s\n%s\n%d\n%s", r->method->name, r->options->seed,
-        i, in->normal->sha256, in->texture ? in->texture->sha256 : "-",
-        in->defect ? in->defect->sha256 : "-", in->defect_mask ? in->defect_mask->sha256 : "-",
-        in->defect ? (int)r->options->blend : 0, CAGEN_VERSION);
+        "%s\n%" G_GINT64_FORMAT "\n%u\n%s\n%s\n%s\n%s\n%d\n%s\n%s", r->method->name,
+        r->options->seed, i, in->normal->sha256, in->texture ? in->texture->sha256 : "-",
+        in->source ? in->source->sha256 : "-", in->source_mask ? in->source_mask->sha256 : "-",
+        (int)r->options->blend, r->objects ? cg_objects_name(r->objects) : "-", CAGEN_VERSION);
     return cg_output_key(text);
 }
 
@@ -206,12 +297,16 @@ static json_t *make_row(const Run *r, guint i, const Inputs *in, const char *key
         json_object_set_new(row, "texture", absolute(in->texture_path));
         json_object_set_new(row, "texture_sha256", json_string(in->texture->sha256));
     }
-    if (in->defect) {
-        json_object_set_new(row, "source", absolute(in->defect_path));
-        json_object_set_new(row, "source_sha256", json_string(in->defect->sha256));
-        json_object_set_new(row, "source_mask", absolute(in->defect_mask_path));
-        json_object_set_new(row, "source_mask_sha256", json_string(in->defect_mask->sha256));
+    if (in->source) {
+        json_object_set_new(row, "source", absolute(in->source_path));
+        json_object_set_new(row, "source_sha256", json_string(in->source->sha256));
     }
+    if (in->source_mask) {
+        json_object_set_new(row, "source_mask", absolute(in->source_mask_path));
+        json_object_set_new(row, "source_mask_sha256", json_string(in->source_mask->sha256));
+    }
+    if (r->objects)
+        json_object_set_new(row, "foreground", json_string(cg_objects_name(r->objects)));
     json_object_set(row, "parameters", made->parameters);
     json_object_set_new(row, "version", json_string(CAGEN_VERSION));
     json_object_set_new(row, "kept", json_true());
@@ -233,43 +328,95 @@ static gboolean check_size(const char *path, const CgImage *image, GError **erro
 static gboolean load_defect(const Run *r, CgRng *rng, Inputs *in, GError **error)
 {
     const guint k = (guint)cg_rng_int(rng, 0, (int)r->options->defects->len - 1);
-    in->defect_path = g_ptr_array_index(r->options->defects, k);
-    in->defect_mask_path = g_ptr_array_index(r->options->defect_masks, k);
-    in->defect = cg_pictures_get(r->pictures, in->defect_path, FALSE, error);
-    in->defect_mask =
-        in->defect ? cg_pictures_get(r->pictures, in->defect_mask_path, TRUE, error) : NULL;
-    if (!in->defect_mask)
+    in->source_path = g_ptr_array_index(r->options->defects, k);
+    in->source_mask_path = g_ptr_array_index(r->options->defect_masks, k);
+    in->source = cg_pictures_get(r->pictures, in->source_path, FALSE, error);
+    in->source_mask =
+        in->source ? cg_pictures_get(r->pictures, in->source_mask_path, TRUE, error) : NULL;
+    if (!in->source_mask)
         return FALSE;
-    const CgImage *defect = in->defect->image, *mask = in->defect_mask->image;
+    const CgImage *defect = in->source->image, *mask = in->source_mask->image;
     if (defect->width != mask->width || defect->height != mask->height) {
         g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d",
-                    in->defect_mask_path, mask->width, mask->height, in->defect_path, defect->width,
+                    in->source_mask_path, mask->width, mask->height, in->source_path, defect->width,
                     defect->height);
         return FALSE;
     }
     if (cg_mask_area(mask) > 0)
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: the mask is empty: nothing to cut out",
-                in->defect_mask_path);
+                in->source_mask_path);
     return FALSE;
 }
 
-/* Which texture or defect is drawn first of all, so that a finished image can be told by its
- * inputs. */
-static gboolean load_inputs(const Run *r, guint i, CgRng *rng, Inputs *in, GError **error)
+static gboolean load_texture(const Run *r, CgRng *rng, Inputs *in, GError **error)
 {
     const GPtrArray *textures = r->options->textures;
-    in->normal_path = normal_path(r, i);
-    in->normal = cg_pictures_get(r->pictures, in->normal_path, FALSE, error);
-    if (!in->normal || !check_size(in->normal_path, in->normal->image, error))
-        return FALSE;
-    if (r->options->defects)
-        return load_defect(r, rng, in, error);
-    if (!textures)
+    if (!textures || (r->method->uses & TEXTURES_TOO && cg_rng_int(rng, 0, 1)))
         return TRUE;
     in->texture_path = g_ptr_array_index(textures, cg_rng_int(rng, 0, (int)textures->len - 1));
     in->texture = cg_pictures_get(r->pictures, in->texture_path, FALSE, error);
     return in->texture != NULL;
+}
+
+/* Another normal image than the I-th; that one itself where it is the only one. */
+static gboolean load_other(const Run *r, guint i, CgRng *rng, Inputs *in, GError **error)
+{
+    const int count = (int)r->options->normals->len;
+    const int own = (int)(i % (guint)count), k = count > 1 ? cg_rng_int(rng, 0, count - 2) : 0;
+    const int other = k + (count > 1 && k >= own);
+    in->source_path = g_ptr_array_index(r->options->normals, other);
+    in->source = cg_pictures_get(r->pictures, in->source_path, FALSE, error);
+    if (!in->source || !check_size(in->source_path, in->source->image, error))
+        return FALSE;
+    return TRUE;
+}
+
+/* Which texture, defect or other image is drawn first of all, so that a finished image can be told
+ * by its inputs. */
+static gboolean load_inputs(const Run *r, guint i, CgRng *rng, Inputs *in, GError **error)
+{
+    in->options = r->options;
+    in->normal_path = normal_path(r, i);
+    in->normal = cg_pictures_get(r->pictures, in->normal_path, FALSE, error);
+    if (!in->normal || !check_size(in->normal_path, in->normal->image, error))
+        return FALSE;
+    if (r->method->uses & DEFECTS)
+        return load_defect(r, rng, in, error);
+    if (r->method->uses & OTHER_NORMAL)
+        return load_other(r, i, rng, in, error);
+    return load_texture(r, rng, in, error);
+}
+
+static gboolean find_object(const Run *r, const char *path, const CgImage *image, CgImage **object,
+                            GError **error)
+{
+    if (!cg_objects_find(r->objects, path, image, object, error))
+        return FALSE;
+    if (!*object || cg_mask_area(*object) > 0)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: the mask of the object is empty", path);
+    return FALSE;
+}
+
+/* The objects in the pictures, and the source as large as the normal image. */
+static gboolean prepare_inputs(const Run *r, Inputs *in, GError **error)
+{
+    if (!r->objects)
+        return TRUE;
+    const CgImage *normal = in->normal->image, *source = in->source ? in->source->image : NULL;
+    if (!find_object(r, in->normal_path, normal, &in->object, error) ||
+        (source && !find_object(r, in->source_path, source, &in->source_object, error)))
+        return FALSE;
+    if (!source || (source->width == normal->width && source->height == normal->height))
+        return TRUE;
+    in->fitted = cg_image_resize(source, normal->width, normal->height);
+    if (in->source_object) {
+        CgImage *object = cg_image_resize_nearest(in->source_object, normal->width, normal->height);
+        cg_image_free(in->source_object);
+        in->source_object = object;
+    }
+    return TRUE;
 }
 
 /* Image I, its pictures written and its row made; any thread. */
@@ -286,13 +433,9 @@ static gboolean make_item(const Run *r, guint i, GError **error)
         return FALSE;
     if (item->done)
         return TRUE;
-    if (r->method->make_textured)
-        r->method->make_textured(in.normal->image, in.texture->image, &rng, &made);
-    else if (r->method->make_pasted)
-        r->method->make_pasted(in.normal->image, in.defect->image, in.defect_mask->image,
-                               r->options->blend, &rng, &made);
-    else
-        r->method->make(in.normal->image, &rng, &made);
+    if (!prepare_inputs(r, &in, error))
+        return FALSE;
+    r->method->make(&in, &rng, &made);
     if (!cg_output_write_pictures(r->options->out, &r->outputs[i], made.image, made.mask, error))
         return FALSE;
     item->row = make_row(r, i, &in, key, &made);
@@ -357,6 +500,9 @@ gboolean cg_augment_run(const CgAugmentOptions *options, CgRowFunction row_done,
     if (!cg_image_init(error) || !find_method(&r, error) || !name_outputs(&r, error) ||
         !(r.manifest = cg_manifest_open(options->out, error)) ||
         !cg_outputs_check(options->out, r.manifest, r.outputs, options->count, error))
+        return FALSE;
+    if (r.method->uses & OBJECT &&
+        !(r.objects = cg_objects_new(options->foreground, options->normals, error)))
         return FALSE;
     r.pictures = cg_pictures_new(CACHE_BYTES);
     r.progress = cg_progress_new("images", options->count);

@@ -8,8 +8,15 @@
 #ifndef CG_PIPELINE_AUGMENT_H
 #define CG_PIPELINE_AUGMENT_H
 
-#include "image/paste.h"
 #include "pipeline/batch.h"
+
+typedef enum {
+    CG_AUGMENT_BLEND_POISSON, /* the pasted piece's gradients */
+    CG_AUGMENT_BLEND_EXACT,   /* crop-paste: its pixels */
+    CG_AUGMENT_BLEND_MIXED,   /* nsa: the stronger gradients of piece and picture */
+} CgAugmentBlend;
+/* "poisson", "exact", "mixed" */
+gboolean cg_augment_blend_parse(const char *text, CgAugmentBlend *blend);
 
 typedef struct {
     const char *method; /* one of cg_augment_method_name */
@@ -19,11 +26,13 @@ typedef struct {
     gint64 seed;
     guint count;
     GPtrArray *normals;  /* paths, at least one */
-    GPtrArray *textures; /* paths, for the methods that lay a texture over; NULL: none */
+    GPtrArray *textures; /* paths, for the methods that lay a texture over; NULL: none.
+                          * memseg takes one in half of its images, if there are any */
     /* For crop-paste, else NULL: pictures of real defects and, in the same order, their masks,
      * whose names are the picture's without its ending, or that and "_mask". */
     GPtrArray *defects, *defect_masks;
-    CgPasteMode blend; /* crop-paste: exact or poisson */
+    CgAugmentBlend blend;
+    const char *foreground; /* nsa, memseg: as in objects.h; NULL: auto */
 } CgAugmentOptions;
 
 /* The methods, in the order in which people should read of them; NULL at the end. */

@@ -6,28 +6,27 @@
 #include "base/log.h"
 #include "base/system.h"
 #include "image/sheet.h"
+#include "pipeline/objects.h"
 #include "synthesis/region.h"
 
 #include <math.h>
 #include <string.h>
 
-#define DECIDE 9  /* images that tell the policy */
-#define GROUP  16 /* masks that are drawn at a time */
-#define SHOWN  48 /* masks on the sheet */
-#define CELL   192
+#define GROUP 16 /* masks that are drawn at a time */
+#define SHOWN 48 /* masks on the sheet */
+#define CELL  192
 
 typedef struct {
     const CgMasksOptions *options;
-    CgForegroundPolicy policy;
-    CgImage *ready, *allowed, *forbidden; /* nullable */
-    gboolean folder;                      /* of ready masks */
-    GPtrArray *cells, *captions;          /* of the sheet */
+    CgObjects *objects;
+    CgImage *allowed, *forbidden; /* nullable */
+    GPtrArray *cells, *captions;  /* of the sheet */
     GString *jobs;
 } Run;
 
 static void run_clear(Run *r)
 {
-    cg_image_free(r->ready);
+    cg_objects_free(r->objects);
     cg_image_free(r->allowed);
     cg_image_free(r->forbidden);
     g_clear_pointer(&r->cells, g_ptr_array_unref);
@@ -41,7 +40,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
 typedef struct {
     const char *normal;
     char *path;
-    CgForegroundPolicy policy;
     double area;
     CgImage *shown; /* for the sheet */
     GError *error;
@@ -54,93 +52,12 @@ static void item_clear(Item *item)
     g_clear_error(&item->error);
 }
 
-/* The policy, decided on images taken evenly from all. */
-static gboolean decide(Run *r, GError **error)
-{
-    const GPtrArray *normals = r->options->normals;
-    r->policy = r->options->policy;
-    if (!normals || r->policy != CG_FOREGROUND_AUTO || r->options->foreground)
-        return TRUE;
-    guint count = MIN(normals->len, DECIDE);
-    CgForegroundPolicy votes[DECIDE] = {CG_FOREGROUND_AUTO};
-    GError *errors[DECIDE] = {NULL};
-    gboolean ok = TRUE;
-    guint objects = 0;
-#pragma omp parallel for schedule(dynamic) num_threads(cg_threads())
-    for (guint i = 0; i < count; i++) {
-        const char *path = g_ptr_array_index(normals, (guint)((guint64)i * normals->len / count));
-        g_autoptr(CgImage) image = cg_image_load(path, NULL, &errors[i]);
-        if (image)
-            cg_image_free(cg_foreground(image, &votes[i], NULL));
-    }
-    for (guint i = 0; i < count; i++) {
-        objects += votes[i] == CG_FOREGROUND_OBJECT;
-        if (errors[i] && ok) {
-            g_propagate_error(error, g_steal_pointer(&errors[i]));
-            ok = FALSE;
-        }
-        g_clear_error(&errors[i]);
-    }
-    r->policy = 2 * objects > count ? CG_FOREGROUND_OBJECT : CG_FOREGROUND_TEXTURE;
-    if (ok)
-        cg_log_note("the images look like %s: %u of %u show an object before a plain ground",
-                    r->policy == CG_FOREGROUND_OBJECT ? "objects" : "textures", objects, count);
-    return ok;
-}
-
 static gboolean load_region(const char *path, CgImage **region, GError **error)
 {
     if (!path)
         return TRUE;
     *region = cg_image_load_mask(path, error);
     return *region != NULL;
-}
-
-static gboolean check_size(const char *what, const CgImage *region, const char *normal, int width,
-                           int height, GError **error)
-{
-    if (!region || (region->width == width && region->height == height))
-        return TRUE;
-    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s %s %dx%d; resize it", what,
-                region->width, region->height, normal ? normal : "the masks", normal ? "is" : "are",
-                width, height);
-    return FALSE;
-}
-
-/* The ready mask in the folder for NORMAL: the same name as PNG, or with _mask behind it. */
-static CgImage *load_ready(const char *folder, const char *normal, GError **error)
-{
-    g_autofree char *stem = g_path_get_basename(normal);
-    char *dot = strrchr(stem, '.');
-    if (dot)
-        *dot = '\0';
-    g_autofree char *plain = g_strconcat(folder, "/", stem, ".png", NULL);
-    g_autofree char *suffixed = g_strconcat(folder, "/", stem, "_mask.png", NULL);
-    gboolean is_suffixed = !g_file_test(plain, G_FILE_TEST_EXISTS);
-    if (is_suffixed && !g_file_test(suffixed, G_FILE_TEST_EXISTS)) {
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: no mask of the object for %s; it is called %s.png or %s_mask.png", folder,
-                    normal, stem, stem);
-        return NULL;
-    }
-    return cg_image_load_mask(is_suffixed ? suffixed : plain, error);
-}
-
-/* The object in IMAGE; *OBJECT stays NULL when that is everything. */
-static gboolean find_object(const Run *r, Item *item, const CgImage *image, CgImage **object,
-                            GError **error)
-{
-    if (r->ready) {
-        *object = cg_image_copy(r->ready);
-    } else if (r->folder && item->normal) {
-        *object = load_ready(r->options->foreground, item->normal, error);
-        if (!*object)
-            return FALSE;
-    } else if (image) {
-        item->policy = r->policy;
-        *object = cg_foreground(image, &item->policy, NULL);
-    }
-    return TRUE;
 }
 
 /* IMAGE with what is not the object darkened and the mask in red. */
@@ -175,10 +92,10 @@ static gboolean make(const Run *r, guint number, Item *item, GError **error)
     if (item->normal && !(image = cg_image_load(item->normal, NULL, error)))
         return FALSE;
     int width = image ? image->width : o->width, height = image ? image->height : o->height;
-    if (!find_object(r, item, image, &object, error) ||
-        !check_size(o->foreground, object, item->normal, width, height, error) ||
-        !check_size(o->allowed, r->allowed, item->normal, width, height, error) ||
-        !check_size(o->forbidden, r->forbidden, item->normal, width, height, error))
+    if (!cg_objects_find(r->objects, item->normal, image, &object, error) ||
+        !cg_region_check_size(o->foreground, object, item->normal, width, height, error) ||
+        !cg_region_check_size(o->allowed, r->allowed, item->normal, width, height, error) ||
+        !cg_region_check_size(o->forbidden, r->forbidden, item->normal, width, height, error))
         return FALSE;
 
     CgMaskRules rules = {.shapes = o->shapes,
@@ -215,7 +132,7 @@ static void add_job(GString *jobs, const Item *item)
 
 static void finish(Run *r, Item *item, void (*done)(void *data, const CgMasksRow *row), void *data)
 {
-    const CgMasksRow row = {item->path, item->normal, item->area, item->policy};
+    const CgMasksRow row = {item->path, item->normal, item->area, cg_objects_policy(r->objects)};
     done(data, &row);
     if (r->jobs)
         add_job(r->jobs, item);
@@ -268,15 +185,13 @@ static gboolean write_sheet(const Run *r, GError **error)
 gboolean cg_masks_run(const CgMasksOptions *options,
                       void (*done)(void *data, const CgMasksRow *row), void *data, GError **error)
 {
-    g_auto(Run) r = {.options = options, .policy = options->policy};
-    r.folder = options->foreground && g_file_test(options->foreground, G_FILE_TEST_IS_DIR);
+    g_auto(Run) r = {.options = options};
     r.cells = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
     r.captions = g_ptr_array_new_with_free_func(g_free);
     r.jobs = options->jobs && options->normals ? g_string_new(NULL) : NULL;
-    if (!cg_image_init(error) ||
-        (!r.folder && !load_region(options->foreground, &r.ready, error)) ||
-        !load_region(options->allowed, &r.allowed, error) ||
-        !load_region(options->forbidden, &r.forbidden, error) || !decide(&r, error) ||
+    if (!cg_image_init(error) || !load_region(options->allowed, &r.allowed, error) ||
+        !load_region(options->forbidden, &r.forbidden, error) ||
+        !(r.objects = cg_objects_new(options->foreground, options->normals, error)) ||
         !cg_file_make_directory(options->out, error))
         return FALSE;
 

@@ -10,9 +10,7 @@ typedef struct {
     const CgMaskLibrary *library;    /* nullable */
     const GPtrArray *normals;        /* paths; NULL: masks of WIDTH x HEIGHT without images */
     int width, height;               /* only without images */
-    CgForegroundPolicy policy;       /* AUTO is decided on some of the images, for all of them */
-    const char *foreground;          /* a ready mask for all images, or a folder of masks with
-                                        the images' names; NULL: by policy */
+    const char *foreground;          /* as in objects.h; NULL: auto */
     const char *allowed, *forbidden; /* images of regions; nullable */
     double min_area, max_area;       /* as in CgMaskRules */
     int latent_side, min_cells;      /* the same */

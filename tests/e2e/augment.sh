@@ -14,7 +14,15 @@ refused() {
     grep -qF -- "$2" stderr || fail "${*:3}: $(cat stderr)"
     is "lines of error" "$(wc -l <stderr)" 1
 }
-for i in 0 1 2; do draw_picture "bottle/train/good/$i.ppm" 64 48 $i; done
+# draw_grain FILE.ppm WIDTH HEIGHT N: noise, another for every N; smooth pictures have no detail to blend.
+draw_grain() {
+    mkdir -p "$(dirname "$1")"
+    awk -v w="$2" -v h="$3" -v n="$4" 'BEGIN {
+        print "P3", w, h, 255
+        for (i = 0; i < 3 * w * h; i++) print (i * 7919 + int(i / 7) * (104 + n) + n * i * i) % 256
+    }' >"$1"
+}
+for i in 0 1 2; do draw_grain "bottle/train/good/$i.ppm" 64 48 $i; done
 
 echo "== the tree, the manifest, the summary"
 augment --method cutpaste --normal bottle/train/good --out one >stdout 2>stderr
@@ -35,10 +43,10 @@ for i in 0 1 2; do
     draw_picture "defects/$i.ppm" 80 60 $((i + 20))
     draw_mask "masks/${i}_mask.pgm" 80 60 $((20 * i)) 20 $((9 + i)) 14
 done
-for method in cutpaste scar cutpaste-union draem crop-paste; do
+for method in cutpaste scar cutpaste-union draem nsa memseg crop-paste; do
     textures=()
     [[ $method != crop-paste ]] || textures=(--defects defects --defect-masks masks)
-    [[ $method != draem ]] || textures=(--textures textures)
+    [[ $method != draem && $method != memseg ]] || textures=(--textures textures)
     augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 1 --sheet sheet.png -q --out "$method-1" >/dev/null
     augment --method $method "${textures[@]}" --normal bottle/train/good --count 40 --threads 3 -q --out "$method-3" >/dev/null
     diff -r "$method-1" "$method-3" || fail "$method depends on threads"
@@ -70,6 +78,19 @@ refused 2 "another count of digits" --method scar --normal bottle/train/good --c
 
 grep -q "\"texture_sha256\":\"$(sha256sum <textures/kind1/1.ppm | cut -d' ' -f1)\"" draem-1/manifest.jsonl || fail "texture"
 
+echo "== NSA and MemSeg know the object, and where from"
+draw_mask object.pgm 64 48 20 10 25 30
+for method in nsa memseg; do
+    augment --method $method --normal bottle/train/good --foreground object.pgm -q --out "$method-object" >/dev/null
+    is "rows" "$(grep -c "\"foreground\":\"$PWD/object.pgm\"" "$method-object/manifest.jsonl")" 3
+done
+changed=$("$CAGEN_TOOLS/compare_pictures" bottle/train/good/0.ppm memseg-object/bottle/test/memseg/000.png object.pgm)
+[[ $changed == *"outside 0 of"* ]] || fail "outside of the object: $changed"
+grep -q "\"source\":\"$PWD/bottle/train/good/[12].ppm\"" <(head -1 nsa-object/manifest.jsonl) || fail "another image"
+augment --method nsa --normal bottle/train/good --foreground texture --blend mixed -q --out nsa-mixed >/dev/null
+is "blend" "$(grep -c '"blend":"mixed"' nsa-mixed/manifest.jsonl)" 3
+is "kinds" "$(grep -o '"kind":"[a-z]*"' memseg-1/manifest.jsonl | sort -u | wc -l)" 2
+
 echo "== one grey image; names"
 draw_mask grey.pgm 40 40 10 10 20 9
 augment --method cutpaste-union --normal grey.pgm --count 2 --category part --defect pasted -q --out grey --json >stdout
@@ -84,8 +105,12 @@ refused 2 "uses no --textures" --method scar --normal grey.pgm --textures textur
 refused 1 "nowhere" --method draem --normal grey.pgm --textures nowhere --out bad
 refused 2 "needs --defects and --defect-masks" --method crop-paste --normal grey.pgm --out bad
 refused 2 "uses no --defects" --method scar --normal grey.pgm --defects defects --out bad
-refused 2 "exact or poisson" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend off --out bad
+refused 2 "exact, poisson or mixed" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend off --out bad
 refused 1 "has no partner" --method crop-paste --normal grey.pgm --defects defects --defect-masks textures/kind0 --out bad
+refused 2 "knows no --blend mixed" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend mixed --out bad
+refused 2 "knows no --blend exact" --method nsa --normal grey.pgm --blend exact --out bad
+refused 2 "uses no --foreground" --method scar --normal grey.pgm --foreground object.pgm --out bad
+refused 1 "64x48, but grey.pgm is 40x40" --method nsa --normal grey.pgm --foreground object.pgm --out bad
 refused 2 "--normal is missing" --method scar --out bad
 refused 2 "--out is missing" --method scar --normal grey.pgm
 refused 2 "--count must be" --method scar --normal grey.pgm --count 0 --out bad

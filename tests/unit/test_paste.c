@@ -129,6 +129,53 @@ static void membranes_equal_plain_relaxation(void)
     }
 }
 
+static void filled_rectangles_equal_membranes(void)
+{
+    enum { LONGEST = 61 };
+    CgRng rng = cg_rng(6, 2);
+    for (int round = 0; round < 12; round++) {
+        const int w = cg_rng_int(&rng, 3, LONGEST), h = cg_rng_int(&rng, 3, LONGEST);
+        guint8 unknown[LONGEST * LONGEST] = {0};
+        double slow[LONGEST * LONGEST];
+        float fast[2 * LONGEST * LONGEST];
+        for (int i = 0; i < w * h; i++) {
+            unknown[i] = i % w > 0 && i % w < w - 1 && i / w > 0 && i / w < h - 1;
+            slow[i] = cg_rng_uniform(&rng, -255, 255);
+            fast[i] = (float)slow[i];
+            fast[w * h + i] = (float)-slow[i];
+        }
+        g_autoptr(CgMembrane) membrane = cg_membrane_new(unknown, w, h);
+        cg_membrane_solve(membrane, slow);
+        cg_membrane_fill(fast, w, h, 2);
+        for (int i = 0; i < w * h; i++) {
+            g_assert_cmpfloat_with_epsilon((double)fast[i], slow[i], 0.01);
+            g_assert_cmpfloat_with_epsilon((double)fast[w * h + i], -slow[i], 0.01);
+        }
+    }
+}
+
+/* The values asked for have the source that their own differences add up to. */
+static void a_source_is_what_differences_add_up_to(void)
+{
+    enum { N = 20 };
+    guint8 unknown[N * N];
+    double wanted[N * N], source[N * N] = {0}, found[N * N];
+    CgRng rng = cg_rng(7, 2);
+    for (int i = 0; i < N * N; i++) {
+        unknown[i] = i % N > 0 && i % N < N - 1 && i / N > 0 && i / N < N - 1;
+        wanted[i] = cg_rng_uniform(&rng, 0, 255);
+        found[i] = unknown[i] ? 0 : wanted[i];
+    }
+    for (int i = 0; i < N * N; i++)
+        if (unknown[i])
+            source[i] =
+                4 * wanted[i] - wanted[i - 1] - wanted[i + 1] - wanted[i - N] - wanted[i + N];
+    g_autoptr(CgMembrane) membrane = cg_membrane_new(unknown, N, N);
+    cg_membrane_solve_source(membrane, source, found);
+    for (int i = 0; i < N * N; i++)
+        g_assert_cmpfloat_with_epsilon(found[i], wanted[i], 0.01);
+}
+
 static void membranes_converge_in_few_iterations_whatever_the_shape(void)
 {
     enum { N = 300 };
@@ -522,6 +569,8 @@ int main(int argc, char **argv)
 #define TEST(name) g_test_add_func("/paste/" #name, name)
     TEST(distances_are_exact);
     TEST(membranes_equal_plain_relaxation);
+    TEST(filled_rectangles_equal_membranes);
+    TEST(a_source_is_what_differences_add_up_to);
     TEST(membranes_converge_in_few_iterations_whatever_the_shape);
     TEST(pixels_outside_stay_identical);
     TEST(exact_takes_every_mask_pixel_from_the_generated_one);
