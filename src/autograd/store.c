@@ -48,6 +48,7 @@ void cg_store_free(CgStore *store)
     cg_tensor_unref(store->gradients);
     cg_tensor_unref(store->m);
     cg_tensor_unref(store->v);
+    cg_tensor_unref(store->average);
     g_free(store);
 }
 
@@ -117,6 +118,12 @@ const CgParameter *cg_store_nth(const CgStore *store, guint i)
 CgTensor *cg_store_view(CgTensor *block, const CgParameter *parameter)
 {
     return view(block, parameter->offset, parameter->shape);
+}
+
+void cg_store_keep_average(CgStore *store)
+{
+    if (!store->average)
+        store->average = cg_tensor_copy(store->values, CG_F32);
 }
 
 void cg_store_zero_gradients(CgStore *store)

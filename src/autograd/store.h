@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
     CgTensor *values, *gradients, *m, *v; /* f32 [capacity] */
+    CgTensor *average; /* of the values over the steps (EMA), likewise; NULL: not kept */
     size_t capacity, used;
     GArray *parameters; /* of CgParameter, in order of offset */
     GPtrArray *leaves;  /* of CgTensor: what layers hold; leaf i is variable i of the store */
@@ -50,5 +51,7 @@ const CgParameter *cg_store_nth(const CgStore *store, guint i);
 CgTensor *cg_store_view(CgTensor *block, const CgParameter *parameter);
 
 void cg_store_zero_gradients(CgStore *store);
+/* From now on the average is kept; it begins as the values are. */
+void cg_store_keep_average(CgStore *store);
 
 #endif

@@ -113,7 +113,7 @@ gboolean cg_tape_wants(CgTape *tape, const guint64 *nodes, int count)
 
 CgRecord *cg_tape_record(CgTape *tape, CgBackward backward, CgTensor *output)
 {
-    CgRecord r = {.backward = backward};
+    CgRecord r = {.backward = backward, .shape = output->shape};
     r.output = output->node = variable_new(tape, FALSE);
     g_array_append_val(tape->records, r);
     return &g_array_index(tape->records, CgRecord, tape->records->len - 1);
@@ -191,6 +191,8 @@ static void run_record(CgTape *tape, CgRecord *r)
     g_autoptr(CgTensor) dy = g_steal_pointer(&v->gradient);
     if (!dy || tape->error || !cg_cancel_check(&tape->error))
         return;
+    if (!cg_shape_equal(&dy->shape, &r->shape))
+        CG_SET(dy, cg_tensor_reshape(dy, r->shape));
     const double begin = tape->observer ? cg_seconds() : 0;
     r->backward(tape, r, dy);
     if (tape->observer)

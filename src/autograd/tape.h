@@ -61,12 +61,13 @@ static inline guint cg_node_leaf(guint64 node)
 #define CG_RECORD_DATA   192
 
 typedef struct CgRecord CgRecord;
-/* Hands the gradients of the inputs to cg_tape_give, from DY, that of the output. */
+/* Hands the gradients of the inputs to cg_tape_give, from DY, that of the output, in its shape. */
 typedef void (*CgBackward)(CgTape *tape, CgRecord *record, CgTensor *dy);
 
 struct CgRecord {
     CgBackward backward;
     guint64 output;
+    CgShape shape;                    /* of the output, and of DY: views give in their own */
     guint64 inputs[CG_RECORD_INPUTS]; /* nodes; 0: no gradient is wanted */
     CgTensor *keeps[CG_RECORD_KEEPS]; /* references to what the backward reads; NULL: none */
     guint64 data[CG_RECORD_DATA / 8]; /* the op's own numbers */

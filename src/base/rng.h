@@ -19,6 +19,12 @@ enum {
     CG_STREAM_MASK = 5,      /* mask shapes */
     CG_STREAM_AUGMENT = 6,   /* syntheses and augmentation */
     CG_STREAM_SPLIT = 7,     /* which images are for training, which are shown */
+    CG_STREAM_ORDER = 8,     /* the order of a training epoch */
+    CG_STREAM_TIMESTEP = 9,  /* of a training sample */
+    CG_STREAM_NOISE = 10,    /* of a training sample */
+    CG_STREAM_DROPOUT = 11,  /* which training samples lose their prompt */
+    CG_STREAM_VARIANT = 12,  /* how a training sample is turned and cut */
+    CG_STREAM_MOMENTS = 13,  /* a training sample's latent out of its moments */
     CG_STREAM_BOOTSTRAP = 8, /* resampled test images */
     CG_STREAM_DRAWING = 16,  /* procedural pictures */
 };

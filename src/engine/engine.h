@@ -61,7 +61,7 @@ typedef struct {
 } CgAttention;
 
 /* Where attention's gradients come from and go to; rows as in CgAttention. dq, dk and dv are
- * overwritten and may lie side by side in one tensor. dk and dv NULL: not wanted. */
+ * overwritten and may lie side by side in one tensor. */
 typedef struct {
     const void *dy;
     size_t dy_row;

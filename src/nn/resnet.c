@@ -34,8 +34,11 @@ static CgTensor *conv1_with_time(CgContext *cx, const CgResnet *block, CgTensor 
     return cg_add_channels_in_place(cx, y, shift);
 }
 
-CgTensor *cg_resnet_forward(CgContext *cx, const CgResnet *block, CgTensor *x, CgTensor *time)
+/* INPUTS: x, time (or NULL). */
+static CgTensor *resnet_segment(CgContext *cx, const void *layer, CgTensor *const *inputs)
 {
+    const CgResnet *block = layer;
+    CgTensor *x = inputs[0], *time = inputs[1];
     g_autoptr(CgTensor) h = cg_group_norm(cx, x, block->groups, block->eps, block->norm1.gamma,
                                           block->norm1.beta, CG_ACT_SILU);
     CG_SET(h, conv1_with_time(cx, block, h, time));
@@ -45,4 +48,10 @@ CgTensor *cg_resnet_forward(CgContext *cx, const CgResnet *block, CgTensor *x, C
         return cg_conv_forward(cx, &block->conv2, h, (CgEpilogue){.residual = x});
     g_autoptr(CgTensor) s = cg_conv_forward(cx, &block->shortcut, x, CG_PLAIN);
     return cg_conv_forward(cx, &block->conv2, h, (CgEpilogue){.residual = s, .in_place = TRUE});
+}
+
+CgTensor *cg_resnet_forward(CgContext *cx, const CgResnet *block, CgTensor *x, CgTensor *time)
+{
+    CgTensor *const inputs[] = {x, time};
+    return cg_recompute(cx, resnet_segment, block, inputs, 2);
 }

@@ -69,9 +69,11 @@ static CgTensor *feed_forward(CgContext *cx, const CgTransformer *block, CgTenso
     return cg_linear_forward(cx, &block->ff_out, a, (CgEpilogue){.residual = h, .in_place = TRUE});
 }
 
-CgTensor *cg_transformer_forward(CgContext *cx, const CgTransformer *block, CgTensor *x,
-                                 CgTensor *text_kv)
+/* INPUTS: x, the text's keys and values. */
+static CgTensor *transformer_segment(CgContext *cx, const void *layer, CgTensor *const *inputs)
 {
+    const CgTransformer *block = layer;
+    CgTensor *x = inputs[0], *text_kv = inputs[1];
     const int64_t n = x->shape.d[0], tokens = x->shape.d[1] * x->shape.d[2];
     g_autoptr(CgTensor) h = cg_group_norm(cx, x, block->groups, GROUP_NORM_EPS, block->norm.gamma,
                                           block->norm.beta, CG_ACT_NONE);
@@ -82,4 +84,11 @@ CgTensor *cg_transformer_forward(CgContext *cx, const CgTransformer *block, CgTe
     CG_SET(h, feed_forward(cx, block, h));
     CG_SET(h, cg_tensor_reshape(h, x->shape));
     return cg_linear_forward(cx, &block->proj_out, h, (CgEpilogue){.residual = x});
+}
+
+CgTensor *cg_transformer_forward(CgContext *cx, const CgTransformer *block, CgTensor *x,
+                                 CgTensor *text_kv)
+{
+    CgTensor *const inputs[] = {x, text_kv};
+    return cg_recompute(cx, transformer_segment, block, inputs, 2);
 }

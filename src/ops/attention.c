@@ -43,22 +43,22 @@ static void attention_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
     CgEngine *e = cg_tape_engine(tape);
     const Sides *s = CG_OP_DATA(Sides, r);
     const CgTensor *q = r->keeps[KEEP_Q], *kv = r->keeps[KEEP_KV];
-    const gboolean together = q == kv, wants_kv = r->inputs[INPUT_KV] != 0;
+    const gboolean together = q == kv;
     const CgAttention a = describe(s, q, kv, r->keeps[KEEP_Y], r->keeps[KEEP_LSE]);
     CgTensor *dq = cg_op_gradient(tape, q->dtype, q->shape);
-    CgTensor *dkv = together ? dq : wants_kv ? cg_op_gradient(tape, kv->dtype, kv->shape) : NULL;
-    char *dk = dkv ? (char *)dkv->data + (size_t)s->k_at * cg_dtype_size(kv->dtype) : NULL;
+    CgTensor *dkv = together ? dq : cg_op_gradient(tape, kv->dtype, kv->shape);
+    char *dk = (char *)dkv->data + (size_t)s->k_at * cg_dtype_size(kv->dtype);
     const CgAttentionGradient g = {.dy = dy->data,
                                    .dy_row = (size_t)s->width,
                                    .dq = dq->data,
                                    .dk = dk,
-                                   .dv = dk ? dk + (size_t)s->width * cg_dtype_size(kv->dtype) : dk,
+                                   .dv = dk + (size_t)s->width * cg_dtype_size(kv->dtype),
                                    .dq_row = a.q_row,
                                    .dk_row = a.k_row,
                                    .dv_row = a.v_row};
     e->ops->attention_backward(e, &a, &g, cg_tape_error(tape));
     cg_tape_give(tape, r->inputs[INPUT_Q], dq);
-    if (dkv && !together)
+    if (!together)
         cg_tape_give(tape, r->inputs[INPUT_KV], dkv);
 }
 

@@ -1,0 +1,286 @@
+#include "pipeline/trainer.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/system.h"
+#include "pipeline/train_state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Of the smoothed loss: about the last hundred steps. */
+#define SMOOTHING 0.98
+
+typedef struct {
+    const CgTrainTask *task;
+    const CgTrainSettings *settings;
+    CgOptimizer optimizer;
+    CgEngine *engine;
+    CgContext cx;
+    CgTape *tape;
+    char *state_path;
+    CgTrainProgress at;
+    guint64 *order; /* of the epoch .. */
+    guint64 epoch;  /* .. with this number; G_MAXUINT64: none */
+    double saved;   /* when, by cg_seconds */
+    double begin;
+} Run;
+
+void cg_train_settings_default(CgTrainSettings *s)
+{
+    *s = (CgTrainSettings){.batch = 4, .accumulate = 1, .save_minutes = 10};
+    cg_optimizer_default(&s->optimizer);
+}
+
+static guint64 samples_per_step(const CgTrainSettings *s)
+{
+    return (guint64)s->batch * (guint64)s->accumulate;
+}
+
+guint64 cg_train_steps(const CgTrainTask *task, const CgTrainSettings *s)
+{
+    if (s->steps)
+        return s->steps;
+    const double steps = s->epochs * (double)task->sample_count / (double)samples_per_step(s);
+    return MAX(1, (guint64)ceil(steps));
+}
+
+/* Fisher and Yates's shuffle of an epoch. */
+static void shuffle(Run *run, guint64 epoch)
+{
+    const guint64 count = run->task->sample_count;
+    CgRng rng = cg_rng(run->settings->seed, CG_STREAM(CG_STREAM_ORDER, epoch));
+    for (guint64 i = 0; i < count; i++)
+        run->order[i] = i;
+    for (guint64 i = count; i > 1; i--) {
+        const guint64 j = cg_rng_next(&rng) % i;
+        const guint64 other = run->order[j];
+        run->order[j] = run->order[i - 1];
+        run->order[i - 1] = other;
+    }
+    run->epoch = epoch;
+}
+
+static CgTrainSample sample(Run *run, guint64 number)
+{
+    const guint64 epoch = number / run->task->sample_count;
+    if (epoch != run->epoch)
+        shuffle(run, epoch);
+    return (CgTrainSample){number, run->order[number % run->task->sample_count]};
+}
+
+static void run_init(Run *run, const CgTrainTask *task, const CgTrainSettings *s, CgEngine *engine,
+                     CgDType dtype)
+{
+    *run = (Run){.task = task,
+                 .settings = s,
+                 .optimizer = s->optimizer,
+                 .engine = engine,
+                 .tape = cg_tape_new(engine, task->store),
+                 .state_path = s->out ? g_build_filename(s->out, "state.safetensors", NULL) : NULL,
+                 .at = {.seed = s->seed, .batch = s->batch, .accumulate = s->accumulate},
+                 .order = g_new(guint64, task->sample_count),
+                 .epoch = G_MAXUINT64};
+    run->optimizer.steps = cg_train_steps(task, s);
+    cg_context_init(&run->cx, engine, dtype);
+    run->cx.tape = run->tape;
+    run->cx.recompute = s->recompute;
+}
+
+static void run_clear(Run *run)
+{
+    cg_tape_free(run->tape);
+    cg_context_clear(&run->cx);
+    g_free(run->state_path);
+    g_free(run->order);
+}
+
+/* Loss of one batch of the step, its gradients added to the store. NAN: failed. */
+static double batch_backward(Run *run, guint64 first, CgTrainNote *notes, GError **error)
+{
+    const CgTrainSettings *s = run->settings;
+    g_autofree CgTrainSample *samples = g_new(CgTrainSample, s->batch);
+    for (int i = 0; i < s->batch; i++) {
+        samples[i] = sample(run, first + (guint64)i);
+        notes[i] = (CgTrainNote){NAN, -1};
+    }
+    cg_tape_clear(run->tape);
+    g_autoptr(CgTensor) loss =
+        run->task->loss(run->task->data, &run->cx, samples, s->batch, notes, error);
+    if (!loss || !cg_context_ok(&run->cx, error))
+        return NAN;
+    const double value = (double)cg_tensor_f32(loss)[0];
+    if (!isfinite(value)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_NUMERIC,
+                    "the loss of samples %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
+                    " is not finite; a lower learning rate may help",
+                    first, first + (guint64)s->batch - 1);
+        return NAN;
+    }
+    return cg_tape_backward(run->tape, loss, 1, error) ? value : NAN;
+}
+
+typedef struct {
+    double loss, norm, rate;
+} Step;
+
+static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **error)
+{
+    const CgTrainSettings *s = run->settings;
+    const guint64 first = run->at.step * samples_per_step(s);
+    *step = (Step){.rate = cg_optimizer_rate(&run->optimizer, run->at.step + 1)};
+    cg_store_zero_gradients(run->task->store);
+    for (int i = 0; i < s->accumulate; i++) {
+        const double loss = batch_backward(run, first + (guint64)(i * s->batch),
+                                           notes + (size_t)i * (size_t)s->batch, error);
+        if (isnan(loss))
+            return FALSE;
+        step->loss += loss / s->accumulate;
+    }
+    if (!cg_optimizer_step(&run->optimizer, run->engine, run->task->store, run->at.step + 1,
+                           1.0 / s->accumulate, &step->norm, error))
+        return FALSE;
+    run->task->changed(run->task->data);
+    run->at.step++;
+    const double keep = MIN(SMOOTHING, 1 - 1 / (double)run->at.step);
+    run->at.loss = keep * run->at.loss + (1 - keep) * step->loss;
+    return TRUE;
+}
+
+static gboolean save_state(Run *run, GError **error)
+{
+    run->saved = cg_seconds();
+    return cg_train_state_save(run->state_path, run->task->name, run->task->store, &run->at, error);
+}
+
+/* With the average in the place of the values while WATCH looks. */
+static gboolean watch(Run *run, double *obedience, GError **error)
+{
+    CgStore *store = run->task->store;
+    CgTensor *values = store->values;
+    g_autoptr(CgTensor) kept = store->average ? cg_tensor_copy(values, CG_F32) : NULL;
+    if (kept) {
+        memcpy(values->data, store->average->data, store->used * sizeof(float));
+        run->task->changed(run->task->data);
+    }
+    cg_tape_clear(run->tape);
+    const gboolean ok = run->task->watch(run->task->data, run->at.step, obedience, error);
+    if (kept) {
+        memcpy(values->data, kept->data, store->used * sizeof(float));
+        run->task->changed(run->task->data);
+    }
+    return ok;
+}
+
+static gboolean resume(Run *run, GError **error)
+{
+    CgTrainProgress at;
+    const CgTrainSettings *s = run->settings;
+    if (!cg_train_state_load(run->state_path, run->task->name, run->task->store, &at, error))
+        return FALSE;
+    if (at.seed != s->seed || at.batch != s->batch || at.accumulate != s->accumulate) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s was begun with --seed %" G_GUINT64_FORMAT " --batch %d --accumulate %d; "
+                    "resume with the same",
+                    run->state_path, at.seed, at.batch, at.accumulate);
+        return FALSE;
+    }
+    run->at = at;
+    run->task->changed(run->task->data);
+    cg_log_note("resumed at step %" G_GUINT64_FORMAT, at.step);
+    return TRUE;
+}
+
+/* What is known of an interrupted run is kept; the message says how to go on. */
+static gboolean give_up(Run *run, GError *cause, GError **error)
+{
+    g_autoptr(GError) later = NULL;
+    if (g_error_matches(cause, CG_ERROR, CG_ERROR_CANCELLED)) {
+        if (save_state(run, &later))
+            g_prefix_error(
+                &cause, "after step %" G_GUINT64_FORMAT "; the state is saved, --resume goes on: ",
+                run->at.step);
+        else
+            g_prefix_error(&cause, "%s; ", later->message);
+    } else {
+        g_prefix_error(&cause, "step %" G_GUINT64_FORMAT ": ", run->at.step + 1);
+    }
+    g_propagate_error(error, cause);
+    return FALSE;
+}
+
+static gboolean loop(Run *run, CgTrainResult *result, GError **error)
+{
+    const CgTrainSettings *s = run->settings;
+    const guint64 steps = run->optimizer.steps;
+    g_autofree CgTrainNote *notes = g_new0(CgTrainNote, samples_per_step(s));
+    g_autoptr(CgProgress) progress = cg_progress_new("training", steps);
+    cg_progress_skip(progress, run->at.step);
+    while (run->at.step < steps && !result->stopped) {
+        GError *cause = NULL;
+        Step step;
+        if (!run_step(run, notes, &step, &cause))
+            return give_up(run, cause, error);
+        g_autofree char *detail =
+            g_strdup_printf("loss %.4f, rate %.2g, norm %.3f", run->at.loss, step.rate, step.norm);
+        cg_progress_update(progress, run->at.step, detail);
+        double obedience = -1;
+        if (s->watch_steps && run->task->watch &&
+            (run->at.step % s->watch_steps == 0 || run->at.step == steps) &&
+            !watch(run, &obedience, &cause))
+            return give_up(run, cause, error);
+        if (s->save_minutes > 0 && cg_seconds() - run->saved > 60 * s->save_minutes &&
+            !save_state(run, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *engine,
+                  CgDType dtype, CgTrainResult *result, GError **error)
+{
+    Run run;
+    *result = (CgTrainResult){0};
+    if (!cg_file_make_directory(s->out, error))
+        return FALSE;
+    run_init(&run, task, s, engine, dtype);
+    if (s->optimizer.average_decay > 0)
+        cg_store_keep_average(task->store);
+    gboolean ok = !s->resume || resume(&run, error);
+    run.begin = run.saved = cg_seconds();
+    ok = ok && loop(&run, result, error) && save_state(&run, error) &&
+         task->save(task->data, task->store->average ? task->store->average : task->store->values,
+                    s->out, error);
+    result->steps = run.at.step;
+    result->loss = run.at.loss;
+    result->seconds = cg_seconds() - run.begin;
+    run_clear(&run);
+    return ok;
+}
+
+gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDType dtype,
+                       CgTrainResult *plan, GError **error)
+{
+    Run run;
+    CgProfile profile = {0};
+    g_autofree CgTrainNote *notes = g_new0(CgTrainNote, s->batch);
+    g_autofree CgTrainSample *samples = g_new(CgTrainSample, s->batch);
+    g_autoptr(CgEngine) engine = cg_engine_plan_new();
+    run_init(&run, task, s, engine, dtype);
+    run.cx.profile = &profile;
+    for (int i = 0; i < s->batch; i++)
+        samples[i] = sample(&run, (guint64)i);
+    g_autoptr(CgTensor) loss = task->loss(task->data, &run.cx, samples, s->batch, notes, error);
+    const gboolean ok =
+        loss && cg_context_ok(&run.cx, error) && cg_tape_backward(run.tape, loss, 1, error);
+    const double blocks = s->optimizer.average_decay > 0 ? 5 : 4;
+    *plan = (CgTrainResult){.steps = cg_train_steps(task, s)};
+    plan->activation_bytes = (double)cg_engine_plan_peak(engine);
+    plan->memory = (guint64)(plan->activation_bytes + (double)task->weight_bytes +
+                             blocks * (double)task->store->capacity * sizeof(float));
+    for (int i = 0; i < CG_OP_KINDS; i++)
+        plan->flops += profile.flops[i] * s->accumulate;
+    run_clear(&run);
+    return ok;
+}

@@ -1,0 +1,88 @@
+/* trainer: the loop that all trainings share: order of samples, accumulation, optimizer,
+ * checkpoints, watching, stopping.
+ *
+ * A training is a function of its settings: the order of an epoch, and whatever a task draws for a
+ * sample, follow from the seed and the sample's number. So a run that was interrupted and resumed
+ * continues with the same numbers as one that was not, bit for bit (with the same number of
+ * threads).
+ *
+ * OUT/state.safetensors holds values, both moments and the average; it is replaced atomically. A
+ * run that is killed loses what came after the last one, Ctrl-C nothing: the step under way is
+ * given up, the state written.
+ */
+#ifndef CG_PIPELINE_TRAINER_H
+#define CG_PIPELINE_TRAINER_H
+
+#include "autograd/optimizer.h"
+#include "ops/ops.h"
+
+typedef struct {
+    guint64 number; /* counts the samples of the whole training: draws follow from it */
+    guint64 index;  /* in the task's data */
+} CgTrainSample;
+
+/* What the loss of one sample was, for the loss by timestep; PLACE in [0, 1) or negative: none. */
+typedef struct {
+    double loss, place;
+} CgTrainNote;
+
+/* What is trained. DATA is handed to every function. */
+typedef struct {
+    const char *name; /* "controlnet": a state belongs to one kind of task */
+    void *data;
+    CgStore *store;
+    guint64 sample_count; /* of an epoch */
+    guint64 weight_bytes; /* that models will pack, roughly */
+    /* The mean loss of COUNT samples, a scalar variable of CX's tape. NOTES [count]. On the plan
+     * engine too. NULL: failed. */
+    CgTensor *(*loss)(void *data, CgContext *cx, const CgTrainSample *samples, int count,
+                      CgTrainNote *notes, GError **error);
+    /* The store's numbers are other ones now. */
+    void (*changed)(void *data);
+    /* Writes the model below FOLDER from BLOCK of the store (values or average). */
+    gboolean (*save)(void *data, CgTensor *block, const char *folder, GError **error);
+    /* Looks at how far it is: sample sheets and the like, with the store's numbers as they shall be
+     * used. *OBEDIENCE gets a figure in [0, 1], or stays negative. NULL: nothing to look at. */
+    gboolean (*watch)(void *data, guint64 step, double *obedience, GError **error);
+} CgTrainTask;
+
+typedef struct {
+    CgOptimizer optimizer; /* its steps are filled in */
+    double epochs;         /* passes over the samples; 0: by steps */
+    guint64 steps;         /* updates; 0: by epochs */
+    int batch, accumulate; /* samples at once; how often before an update */
+    guint64 seed;
+    gboolean recompute;
+    double save_minutes; /* between states; 0: only at the end */
+    guint64 watch_steps; /* between watches; 0: never */
+    const char *out;     /* folder */
+    gboolean resume;
+    const char *stop_when; /* see pipeline/stop.h; NULL: at the end */
+    gboolean tensorboard;
+} CgTrainSettings;
+
+void cg_train_settings_default(CgTrainSettings *settings);
+
+typedef struct {
+    guint64 steps;           /* done in all */
+    guint64 memory;          /* planned peak, bytes */
+    double activation_bytes; /* of them */
+    double flops;            /* of a step, forward and backward */
+    double loss;             /* smoothed */
+    double seconds;          /* of this run */
+    gboolean stopped;        /* by stop_when */
+} CgTrainResult;
+
+/* Updates that the settings come to. */
+guint64 cg_train_steps(const CgTrainTask *task, const CgTrainSettings *settings);
+
+/* What a step will need, found by one that computes nothing. */
+gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *settings, CgDType dtype,
+                       CgTrainResult *plan, GError **error);
+
+/* Trains on ENGINE. CG_ERROR_CANCELLED after Ctrl-C (the state is saved), CG_ERROR_NUMERIC for a
+ * loss or gradient that is not finite (the last state stays). */
+gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *settings, CgEngine *engine,
+                  CgDType dtype, CgTrainResult *result, GError **error);
+
+#endif
