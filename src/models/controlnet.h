@@ -36,7 +36,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgControlnet, cg_controlnet_free)
  * for the ControlNet's transformers .. */
 void cg_controlnet_prepare_text(CgContext *cx, const CgControlnet *c, CgTensor *text,
                                 CgTextCache *cache);
-/* .. and the control image CONTROL [n or 1, 8h, 8w, 3] f32 in [0, 1] at latent size, in the width
+/* .. and the control image CONTROL [n or 1, f h, f w, 3] f32 in [0, 1], f its
+ * configuration's control factor (8), at latent size, in the width
  * of the first level -> [n or 1, h, w, c0]. */
 CgTensor *cg_controlnet_prepare_hint(CgContext *cx, const CgControlnet *c, CgTensor *control);
 /* LATENT [n, h, w, 4] f32, T: T_COUNT timesteps (n or 1), HINT and TEXT as prepared. The scales are

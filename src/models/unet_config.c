@@ -28,6 +28,20 @@ void cg_unet_config_default(CgUnetConfig *config, gboolean controlnet)
     }
 }
 
+void cg_unet_config_for_control(const CgUnetConfig *unet, int factor, CgUnetConfig *control)
+{
+    CgUnetConfig defaults;
+    cg_unet_config_default(&defaults, TRUE);
+    *control = *unet;
+    control->control_channels = defaults.control_channels;
+    control->control_is_bgr = defaults.control_is_bgr;
+    control->embedding_count = 1;
+    while (1 << (control->embedding_count - 1) < factor)
+        control->embedding_count++;
+    for (int i = 0; i < control->embedding_count; i++)
+        control->embedding[i] = defaults.embedding[MIN(i, defaults.embedding_count - 1)];
+}
+
 /* A key that must be absent, null, or hold the one value that we implement. */
 typedef struct {
     const char *key;
@@ -213,11 +227,10 @@ static gboolean parse_control(const json_t *object, const char *where, CgUnetCon
                     where, order);
         return FALSE;
     }
-    if (config->control_channels != 3 || config->embedding_count != 4) {
+    if (config->control_channels != 3) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                    "%s: a control image of 3 channels, reduced 8 times, is supported; this "
-                    "ControlNet takes %d channels and has %d embedding levels instead of 4",
-                    where, config->control_channels, config->embedding_count);
+                    "%s: a control image of 3 channels is supported; this ControlNet takes %d",
+                    where, config->control_channels);
         return FALSE;
     }
     return TRUE;

@@ -34,6 +34,14 @@ typedef struct {
 
 /* Stable Diffusion 1.5's own values; of its ControlNets with CONTROLNET. */
 void cg_unet_config_default(CgUnetConfig *config, gboolean controlnet);
+/* A ControlNet's for a U-Net with UNET's sizes; its control image is FACTOR = 2^k pixels for a
+ * latent cell and side (that of the VAE), so that its embedding has k + 1 levels. */
+void cg_unet_config_for_control(const CgUnetConfig *unet, int factor, CgUnetConfig *control);
+/* Pixels of a ControlNet's control image for a latent cell and side: 8 for Stable Diffusion. */
+static inline int cg_unet_config_control_factor(const CgUnetConfig *control)
+{
+    return 1 << (control->embedding_count - 1);
+}
 /* The object read from WHERE. Absent keys have diffusers' defaults, which are SD 1.5's. */
 gboolean cg_unet_config_parse(const json_t *object, const char *where, gboolean controlnet,
                               CgUnetConfig *config, GError **error);

@@ -153,23 +153,11 @@ static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
     return m->text != NULL;
 }
 
-/* A ControlNet is a copy of its U-Net's encoder: a file without a configuration has the U-Net's. */
-static void derive_controlnet_config(const CgModel *m, CgUnetConfig *config)
-{
-    CgUnetConfig control;
-    cg_unet_config_default(&control, TRUE);
-    *config = m->unet->config;
-    config->control_channels = control.control_channels;
-    config->control_is_bgr = control.control_is_bgr;
-    config->embedding_count = control.embedding_count;
-    memcpy(config->embedding, control.embedding, sizeof control.embedding);
-}
-
 static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
 {
     CgUnetConfig config;
-    if (!is_folder(path))
-        derive_controlnet_config(m, &config);
+    if (!is_folder(path)) /* a copy of its U-Net's encoder: it has the same sizes */
+        cg_unet_config_for_control(&m->unet->config, 8, &config);
     else if (!cg_model_read_unet_config(path, TRUE, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_CONTROLNET, error);
@@ -245,9 +233,10 @@ static gboolean check_fit(const CgModel *m, GError **error)
     if (cg_tokenizer_length(m->tokenizer) > m->text->config.positions)
         return mismatch(m, "the tokenizer's length and the text encoder's positions",
                         cg_tokenizer_length(m->tokenizer), m->text->config.positions, error);
-    if (m->controlnet && cg_vae_factor(v) != 8)
-        return mismatch(m, "pixels per latent cell, and the 8 that a ControlNet needs",
-                        cg_vae_factor(v), 8, error);
+    if (m->controlnet && cg_vae_factor(v) != cg_unet_config_control_factor(&m->controlnet->config))
+        return mismatch(m, "pixels per latent cell of the VAE and of the ControlNet",
+                        cg_vae_factor(v), cg_unet_config_control_factor(&m->controlnet->config),
+                        error);
     return !m->controlnet || check_controlnet(m, error);
 }
 
