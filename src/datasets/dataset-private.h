@@ -40,8 +40,6 @@ gboolean cg_folder_has_images(const CgFolder *folder);
 gboolean cg_name_is_image(const char *name);
 /* Bytes before the last dot. */
 gsize cg_name_stem(const char *name);
-/* good, ok, normal, ...: what normal images are called. */
-gboolean cg_name_is_good(const char *name);
 
 CgDataset *cg_dataset_new(const char *path);
 /* Brings samples and problems into their order and fills the list of categories. */

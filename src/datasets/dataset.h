@@ -116,6 +116,11 @@ static inline const CgSample *cg_dataset_sample(const CgDataset *dataset, guint 
 /* PATH (of a sample or problem) below the root: a pointer into PATH. */
 const char *cg_dataset_relative(const CgDataset *dataset, const char *path);
 
+/* good, ok, normal, ...: what normal images are called. */
+gboolean cg_name_is_good(const char *name);
+/* Bytes of the name of the image whose mask is NAME: "003_mask.png" -> "003". */
+gsize cg_name_mask_stem(const char *name);
+
 /* Name without its last extension. Free with g_free. */
 char *cg_sample_stem(const CgSample *sample);
 

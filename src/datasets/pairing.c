@@ -22,8 +22,7 @@ static void mask_free(gpointer data)
     g_free(m);
 }
 
-/* Bytes of the name of the image whose mask is NAME: "003_mask.png" -> "003". */
-static gsize image_stem(const char *name)
+gsize cg_name_mask_stem(const char *name)
 {
     static const char *const endings[] = {"_mask", "_GT", "_gt", "_label"};
     const gsize n = cg_name_stem(name);
@@ -37,7 +36,7 @@ static gsize image_stem(const char *name)
 
 gboolean cg_name_is_mask(const char *name)
 {
-    return image_stem(name) < cg_name_stem(name);
+    return cg_name_mask_stem(name) < cg_name_stem(name);
 }
 
 /* Takes STEM. */
@@ -66,7 +65,7 @@ CgPairing *cg_pairing_new(CgDataset *d, const CgFolder *masks, gboolean (*is_mas
     for (guint i = 0; i < masks->files->len; i++) {
         const char *name = g_ptr_array_index(masks->files, i);
         if (cg_name_is_image(name) && (!is_mask || is_mask(name)))
-            add_mask(p, g_strndup(name, image_stem(name)), name);
+            add_mask(p, g_strndup(name, cg_name_mask_stem(name)), name);
     }
     if (is_mask)
         return p;

@@ -2,7 +2,7 @@
 #ifndef CG_IMAGE_IMAGE_PRIVATE_H
 #define CG_IMAGE_IMAGE_PRIVATE_H
 
-#include "image/image.h"
+#include "image/map.h"
 
 /* Refuses sizes that we do not read, before memory is taken: a side of 0 or above
  * CG_IMAGE_MAX_SIDE, more than CG_IMAGE_MAX_PIXELS in all (CG_ERROR_UNSUPPORTED), and BYTES, what
@@ -22,5 +22,9 @@ CgImage *cg_bmp_decode(const guint8 *data, size_t size, const char *where, GErro
 CgImage *cg_image_parse(const guint8 *data, size_t size, const char *where, char **note,
                         GError **error);
 CgImage *cg_image_parse_mask(const guint8 *data, size_t size, const char *where, GError **error);
+
+/* A NumPy array file as a map; see cg_map_load. */
+#define CG_NPY_MAGIC "\x93NUMPY"
+CgMap *cg_npy_parse(const guint8 *data, size_t size, const char *where, GError **error);
 
 #endif

@@ -89,7 +89,7 @@ static gboolean is_harmless(const char *messages)
     return all;
 }
 
-static gboolean broken(const char *where, CgFormat format, GError **error)
+gboolean cg_vips_broken(const char *where, CgFormat format, GError **error)
 {
     g_autofree char *reason = cg_vips_take_error();
     g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
@@ -98,9 +98,7 @@ static gboolean broken(const char *where, CgFormat format, GError **error)
     return FALSE;
 }
 
-/* The file's header as a lazy image whose pixels come from top to bottom; SOURCE stays the
- * caller's. NULL with an error in libvips' own buffer. */
-static VipsImage *open_source(VipsSource *source, CgFormat format, VipsFailOn fail_on)
+VipsImage *cg_vips_open(VipsSource *source, CgFormat format, VipsFailOn fail_on)
 {
     static const char *const operations[] = {
         [CG_FORMAT_PNG] = "pngload_source",   [CG_FORMAT_JPEG] = "jpegload_source",
@@ -226,10 +224,10 @@ static gboolean decode_source(const guint8 *data, size_t size, const char *where
                               VipsFailOn fail_on, gboolean profiles, Raw *raw, GError **error)
 {
     CG_VIPS_AUTO VipsSource *source = vips_source_new_from_memory(data, size);
-    VipsImage *image = open_source(source, format, fail_on);
+    VipsImage *image = cg_vips_open(source, format, fail_on);
     if (!image) {
         raw->harmless = is_harmless(vips_error_buffer());
-        return broken(where, format, error);
+        return cg_vips_broken(where, format, error);
     }
     raw->orientation = vips_image_get_orientation(image);
     int pages = vips_image_get_n_pages(image);
@@ -246,7 +244,7 @@ static gboolean decode_source(const guint8 *data, size_t size, const char *where
          * with libvips 8.14, one truncated PPM in a hundred), but it always says so. */
         if (!raw->samples || !is_harmless(vips_error_buffer())) {
             raw->harmless = is_harmless(vips_error_buffer());
-            ok = broken(where, format, error);
+            ok = cg_vips_broken(where, format, error);
         }
     }
     raw->wide = image->BandFmt == VIPS_FORMAT_USHORT;
@@ -435,9 +433,9 @@ gboolean cg_image_probe(const char *path, int *width, int *height, int *channels
     if (format == CG_FORMAT_BMP)
         return cg_bmp_probe(file->data, file->size, path, width, height, channels, error);
     CG_VIPS_AUTO VipsSource *source = vips_source_new_from_memory(file->data, file->size);
-    CG_VIPS_AUTO VipsImage *image = open_source(source, format, VIPS_FAIL_ON_ERROR);
+    CG_VIPS_AUTO VipsImage *image = cg_vips_open(source, format, VIPS_FAIL_ON_ERROR);
     if (!image)
-        return broken(path, format, error);
+        return cg_vips_broken(path, format, error);
     if (!check_header(image, path, error))
         return FALSE;
     gboolean turned = vips_image_get_orientation(image) >= 5;

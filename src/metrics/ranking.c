@@ -86,7 +86,7 @@ static gboolean make_room(CgRanking *r, const char *where, size_t count, GError 
     return TRUE;
 }
 
-static gboolean check_finite(const char *where, const float *scores, size_t count, GError **error)
+gboolean cg_ranking_check(const char *where, const float *scores, size_t count, GError **error)
 {
     size_t bad = 0;
     for (size_t i = 0; i < count; i++)
@@ -114,7 +114,7 @@ gboolean cg_ranking_add(CgRanking *r, const char *where, const float *scores,
                     "%s: too much for one ranking; give fewer images", where);
         return FALSE;
     }
-    if (!check_finite(where, scores, count, error) || !make_room(r, where, count, error))
+    if (!cg_ranking_check(where, scores, count, error) || !make_room(r, where, count, error))
         return FALSE;
     CgRankedUnit u = {.regions = region_count};
     g_array_set_size(r->regions, first_region + region_count);

@@ -61,6 +61,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgRanking, cg_ranking_free)
  * WHERE; then nothing was added. */
 gboolean cg_ranking_add(CgRanking *r, const char *where, const float *scores,
                         const guint32 *regions, guint32 region_count, size_t count, GError **error);
+/* The first of these checks alone. */
+gboolean cg_ranking_check(const char *where, const float *scores, size_t count, GError **error);
 /* Nothing can be added any more. CG_ERROR_MEMORY. */
 gboolean cg_ranking_sort(CgRanking *r, GError **error);
 
