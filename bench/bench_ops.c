@@ -2,10 +2,11 @@
  *
  *     bench_ops [part of a row's name] [threads]
  *
- * GFLOP/s where arithmetic is what costs, and for the rest GB/s of what must be read and written
- * at least, next to the rate of a plain copy of as many bytes, measured in the same run. Times are
- * the best of half a second; with one thread they are processor time, so that a busy machine does
- * not blur them. CAGEN_MAX_ISA chooses a smaller instruction set.
+ * Backward is all gradients of a row together. GFLOP/s where arithmetic is what costs, and for the
+ * rest GB/s of what must be read and written at least, next to the rate of a plain copy of as many
+ * bytes, measured in the same run. Times are the best of half a second; with one thread they are
+ * processor time, so that a busy machine does not blur them. CAGEN_MAX_ISA chooses a smaller
+ * instruction set.
  */
 #include "base/system.h"
 #include "support/optable.h"
@@ -42,30 +43,47 @@ static double copy_rate(CgEngine *e, double bytes)
     return 8 * (double)count / best;
 }
 
-static void measure(CgEngine *e, const OpCase *c, CgDType dtype)
+/* One line; FALSE when the engine refuses. */
+static gboolean measure_part(CgEngine *e, const OpCase *c, CgDType dtype, OpRun *run,
+                             gboolean backward)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(OpRun) run = optable_prepare(c, e, dtype);
-    optable_reset(run);
+    const char *direction = backward ? "backward" : "forward";
     double best = 1e9, until = cg_seconds() + 0.5;
     do {
         double start = clock_seconds();
-        if (!optable_execute(run, &error)) {
-            printf("%-32s %-5s %s\n", c->name, cg_dtype_name(dtype), error->message);
-            return;
+        if (!(backward ? optable_backward(run, &error) : optable_execute(run, &error))) {
+            printf("%-32s %-5s %-8s %s\n", c->name, cg_dtype_name(dtype), direction,
+                   error->message);
+            return FALSE;
         }
         best = MIN(best, clock_seconds() - start);
     } while (cg_seconds() < until);
-    printf("%-32s %-5s %9.3f ms ", c->name, cg_dtype_name(dtype), best * 1e3);
-    double bytes = optable_bytes(c, dtype);
-    if (optable_flops(c) > 0) {
-        printf("%8.1f GFLOP/s\n", optable_flops(c) / best * 1e-9);
+    printf("%-32s %-5s %-8s %9.3f ms ", c->name, cg_dtype_name(dtype), direction, best * 1e3);
+    double flops = backward ? optable_backward_flops(c) : optable_flops(c);
+    double bytes = backward ? optable_backward_bytes(c, dtype) : optable_bytes(c, dtype);
+    if (flops > 0) {
+        printf("%8.1f GFLOP/s\n", flops / best * 1e-9);
     } else {
         double copy = copy_rate(e, bytes);
         printf("%8.1f GB/s  copy %6.1f GB/s  %3.0f %%\n", bytes / best * 1e-9, copy * 1e-9,
                100 * bytes / best / copy);
     }
     fflush(stdout);
+    return TRUE;
+}
+
+static void measure(CgEngine *e, const OpCase *c, CgDType dtype)
+{
+    g_autoptr(OpRun) run = optable_prepare(c, e, dtype);
+    gboolean backward = optable_has_backward(c);
+    if (backward)
+        optable_backward_prepare(run);
+    optable_reset(run);
+    if (!measure_part(e, c, dtype, run, FALSE) || !backward)
+        return;
+    optable_backward_reset(run);
+    measure_part(e, c, dtype, run, TRUE);
 }
 
 int main(int argc, char **argv)

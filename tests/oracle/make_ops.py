@@ -1,9 +1,10 @@
-"""Writes tests/fixtures/ops.safetensors: what PyTorch says that rows of tests/support/optable.c give.
+"""Writes what PyTorch says that rows of tests/support/optable.c give: tests/fixtures/ops.safetensors,
+their results, and gradients.safetensors, for some, the gradients of sum(dy y).
 
-    python make_ops.py [OUT]
+    python make_ops.py [FOLDER]
 
-A tensor is named for its row. Inputs follow from the row's name, as in optable.c; everything is
-computed in f64 and stored as f32, images as [n, h, w, c].
+A result is named for its row, a gradient ROW/dx and so on. Inputs follow from the row's name, as in
+optable.c; everything is computed in f64 and stored as f32, images as [n, h, w, c].
 """
 
 import math
@@ -20,11 +21,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 SILU, RELU = F.silu, F.relu
 
 
+INPUTS = {}  # of the row at hand, by name
+
+
 def given(case, what, shape, mean=0.0, deviation=1.0):
     """Uniform numbers, rounded to f32 as the engines get them."""
     u = pseudo.units(f"{case}/{what}", math.prod(shape))
     values = mean + deviation * math.sqrt(3.0) * u
-    return torch.from_numpy(values).to(torch.float32).to(torch.float64).reshape(shape)
+    values = torch.from_numpy(values).to(torch.float32).to(torch.float64).reshape(shape)
+    INPUTS[what] = values.requires_grad_()
+    return values
 
 
 def image(case, what, shape, **how):
@@ -86,6 +92,10 @@ def geglu(x):
     return value * F.gelu(gate)
 
 
+def add_channels(case, x):
+    return given(case, "x", x) + given(case, "v", (x[0], x[-1]))[:, None, None, :]
+
+
 def upsample(case, x, size):
     return F.interpolate(image(case, "x", x), size=size, mode="nearest").permute(0, 2, 3, 1)
 
@@ -104,32 +114,76 @@ ROWS = {
     "conv with another bias": (conv, (2, 5, 7, 32), 40, 3, 1, (1, 1, 1, 1), "other_bias"),
     "conv silu": (conv, (2, 5, 7, 32), 40, 3, 1, (1, 1, 1, 1), "bias", SILU),
     "linear of one row": (linear, (1, 320), 129),
+    "linear of odd rows": (linear, (2, 77, 40), 67),
     "linear gelu": (linear, (21, 48), 64, F.gelu),
     "linear quick gelu": (linear, (21, 48), 64, quick_gelu),
     "linear relu": (linear, (21, 48), 64, RELU),
     "attention of 80": (attention, 2, 33, 2, 80, 47),
     "attention of 8, causal": (attention, 2, 19, 2, 8, 19, True),
     "group norm": (group_norm, (2, 9, 7, 40), 4, 1e-5),
+    "group norm gelu": (group_norm, (2, 5, 3, 40), 8, 1e-5, F.gelu),
     "group norm relu": (group_norm, (2, 5, 3, 40), 8, 1e-5, RELU),
     "layer norm of odd columns": (layer_norm, (2, 9, 131), 1e-5),
     "silu": (pointwise, (2, 55, 37), SILU),
     "gelu": (pointwise, (2, 55, 37), F.gelu),
     "quick gelu": (pointwise, (2, 55, 37), quick_gelu),
     "geglu": (pointwise, (2, 33, 160), geglu),
+    "geglu of odd columns": (pointwise, (2, 29, 86), geglu),
+    "add channels": (add_channels, (3, 5, 7, 35)),
     "upsample to odd sizes": (upsample, (2, 5, 7, 19), (9, 13)),
     "softmax of short rows": (pointwise, (11, 3), lambda x: x.softmax(-1)),
 }
+# Rows that have their gradients stored.
+GRADIENTS = [
+    "conv 3x3",
+    "conv 3x3 stride 2 padded right and below",
+    "conv of 3 channels",
+    "conv 1x1",
+    "linear of odd rows",
+    "attention of 80",
+    "attention of 8, causal",
+    "group norm",
+    "group norm gelu",
+    "layer norm of odd columns",
+    "silu",
+    "gelu",
+    "quick gelu",
+    "geglu of odd columns",
+    "upsample to odd sizes",
+    "softmax of short rows",
+    "add channels",
+]
 DEVIATIONS = {"silu": 4, "gelu": 3, "quick gelu": 4, "geglu": 3}
 
 
+def result(name):
+    make, *arguments = ROWS[name]
+    how = {"deviation": DEVIATIONS[name]} if name in DEVIATIONS else {}
+    INPUTS.clear()
+    return make(name, *arguments, **how)
+
+
+def gradients(name):
+    """d + input's name for every input; optable.c's bias is db, the first of two is da."""
+    y = result(name)
+    inputs = dict(INPUTS)
+    names = {"bias": "db", "a": "da", "b": "db"}
+    gradient = torch.autograd.grad(y, list(inputs.values()), given(name, "dy", tuple(y.shape)))
+    return {names.get(i, "d" + i): g for i, g in zip(inputs, gradient)}
+
+
+def save(tensors, path):
+    save_file({name: t.detach().to(torch.float32).contiguous() for name, t in tensors.items()}, path)
+    path.chmod(0o644)
+
+
 def main():
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures/ops.safetensors"
-    tensors = {}
-    for name, (make, *arguments) in ROWS.items():
-        how = {"deviation": DEVIATIONS[name]} if name in DEVIATIONS else {}
-        tensors[name] = make(name, *arguments, **how).to(torch.float32).contiguous()
-    save_file(tensors, out)
-    out.chmod(0o644)
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures"
+    save({name: result(name) for name in ROWS}, out / "ops.safetensors")
+    save(
+        {f"{name}/{which}": g for name in GRADIENTS for which, g in gradients(name).items()},
+        out / "gradients.safetensors",
+    )
 
 
 if __name__ == "__main__":

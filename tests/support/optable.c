@@ -64,6 +64,9 @@ static const OpCase cases[] = {
     {"attention of strided rows", OP_ATTENTION, .x = {4, {2, 35, 2, 40}}, .tk = 21, .gap = 80},
     {"attention of large logits", OP_ATTENTION, .x = {4, {1, 40, 2, 64}}, .tk = 53, .deviation = 12},
     {"attention 4096", OP_ATTENTION, .large = TRUE, .x = {4, {2, 4096, 8, 40}}, .tk = 4096},
+    {"attention 1024", OP_ATTENTION, .large = TRUE, .x = {4, {1, 1024, 8, 80}}, .tk = 1024},
+    {"attention 256", OP_ATTENTION, .large = TRUE, .x = {4, {1, 256, 8, 160}}, .tk = 256},
+    {"attention 4096 of one head", OP_ATTENTION, .large = TRUE, .x = {4, {1, 4096, 1, 512}}, .tk = 4096},
     {"attention 4096 text", OP_ATTENTION, .large = TRUE, .x = {4, {2, 4096, 8, 40}}, .tk = 77},
 
     {"group norm", OP_GROUP_NORM, .x = {4, {2, 9, 7, 40}}, .groups = 4, .eps = 1e-5F},
@@ -101,6 +104,10 @@ static const OpCase cases[] = {
     {"geglu of odd columns", OP_GEGLU, .x = {3, {2, 29, 86}}},
     {"geglu of many rows", OP_GEGLU, .x = {3, {2, 801, 34}}},
     {"geglu 8192x2560", OP_GEGLU, .large = TRUE, .x = {2, {8192, 2560}}},
+
+    {"add channels 2x64x64x320", OP_ADD_CHANNELS, .large = TRUE, .x = {4, {2, 64, 64, 320}}},
+    {"softmax 8192x1024", OP_SOFTMAX, .large = TRUE, .x = {2, {8192, 1024}}},
+    {"scale 2x64x64x320", OP_SCALE, .large = TRUE, .x = {4, {2, 64, 64, 320}}, .scale = 0.5F},
 
     {"add", OP_ADD, .x = {4, {2, 5, 7, 33}}, .scale = 1},
     {"add scaled", OP_ADD, .x = {4, {2, 50, 41, 9}}, .scale = -0.37F},

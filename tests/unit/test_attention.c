@@ -429,6 +429,143 @@ static void rows_of_y_are_written_and_nothing_else(gconstpointer path)
     problem_clear(&p);
 }
 
+/* log(sum(exp(logits))) of every query, also behind the last full block. */
+static void logarithms_of_sums_match_the_reference(gconstpointer data)
+{
+    const CgAttentionPath *path = data;
+    static const Case cases[] = {
+        {.n = 2, .heads = 3, .dim = 40, .tq = 77, .tk = 77, .causal = TRUE, .spread = 1},
+        {.n = 1, .heads = 2, .dim = 64, .tq = 130, .tk = 33, .spread = 4},
+    };
+    g_autoptr(CgEngine) ref = cg_engine_ref_new();
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+            if (!(path->dtypes & (1u << dtype)))
+                continue;
+            Problem p;
+            problem_init(&p, &cases[i], dtype);
+            size_t count = (size_t)p.a.n * p.a.heads * p.a.tq;
+            g_autofree float *got = g_new(float, count), *want = g_new(float, count);
+            p.a.lse = want;
+            g_assert_true(ref->ops->attention(ref, &p.a, NULL));
+            p.a.lse = got;
+            memset(got, 0xff, count * sizeof *got);
+            run(path, &p, 2);
+            for (size_t j = 0; j < count; j++)
+                g_assert_cmpfloat_with_epsilon(got[j], want[j], dtype == CG_F32 ? 3e-5 : 3e-3);
+            problem_clear(&p);
+        }
+}
+
+/* dq, dk, dv in fused rows of their own; poisoned, as are the numbers between rows. */
+typedef struct {
+    CgAttentionGradient g;
+    void *dy, *memory;
+    size_t bytes;
+    float *lse;
+} Gradients;
+
+static void gradients_init(Gradients *g, Problem *p)
+{
+    const CgAttention *a = &p->a;
+    size_t width = (size_t)a->heads * a->head_dim, e = cg_dtype_size(a->dtype), row = 3 * width + 1;
+    size_t tokens = (size_t)a->n * MAX(a->tq, a->tk);
+    g->bytes = tokens * row * e;
+    g->memory = g_malloc(g->bytes);
+    poison(g->memory, g->bytes);
+    g->dy = g_malloc((size_t)a->n * a->tq * width * e);
+    fill(g->dy, a->dtype, (size_t)a->n * a->tq * width, 1, 9);
+    g->lse = g_new(float, (size_t)a->n * a->heads * a->tq);
+    g->g = (CgAttentionGradient){.dy = g->dy,
+                                 .dy_row = width,
+                                 .dq = g->memory,
+                                 .dk = (char *)g->memory + width * e,
+                                 .dv = (char *)g->memory + 2 * width * e,
+                                 .dq_row = row,
+                                 .dk_row = row,
+                                 .dv_row = row};
+    p->a.lse = g->lse;
+}
+
+static void gradients_clear(Gradients *g)
+{
+    g_free(g->memory);
+    g_free(g->dy);
+    g_free(g->lse);
+}
+
+static double gradients_error(const Gradients *got, const Gradients *want, CgDType dtype)
+{
+    double wrong = 0, all = 0;
+    for (size_t i = 0; i < got->bytes / cg_dtype_size(dtype); i++) {
+        double x = element(got->memory, dtype, i), y = element(want->memory, dtype, i);
+        g_assert_true(isnan(x) == isnan(y));
+        if (isnan(y))
+            continue;
+        wrong += (x - y) * (x - y);
+        all += y * y;
+    }
+    return sqrt(wrong / all);
+}
+
+static void run_gradients(const CgAttentionPath *path, Problem *p, Gradients *g, int threads)
+{
+    CgPool *pool = cg_pool_new();
+    run(path, p, threads);
+    g_assert_true(cg_attention_backward_run(path, &p->a, &g->g, threads, pool, NULL));
+    cg_pool_unref(pool);
+}
+
+static void gradients_match_the_reference(gconstpointer data)
+{
+    const CgAttentionPath *path = data;
+    static const Case cases[] = {
+        {.n = 2, .heads = 3, .dim = 40, .tq = 130, .tk = 130, .spread = 1},
+        {.n = 1, .heads = 2, .dim = 64, .tq = 77, .tk = 77, .causal = TRUE, .spread = 1},
+        {.n = 1, .heads = 2, .dim = 8, .tq = 200, .tk = 200, .causal = TRUE, .spread = 1},
+        {.n = 1, .heads = 1, .dim = 512, .tq = 70, .tk = 70, .spread = 1},
+        {.n = 2, .heads = 2, .dim = 33, .tq = 65, .tk = 77, .spread = 2},
+        {.n = 1, .heads = 1, .dim = 160, .tq = 3, .tk = 129, .spread = 1, .scale = -0.1F},
+    };
+    g_autoptr(CgEngine) ref = cg_engine_ref_new();
+    for (guint i = 0; path->backward_run && i < G_N_ELEMENTS(cases); i++)
+        for (CgDType dtype = CG_F32; dtype <= CG_BF16; dtype++) {
+            Problem p;
+            Gradients got, want;
+            problem_init(&p, &cases[i], dtype);
+            gradients_init(&want, &p);
+            gradients_init(&got, &p);
+            run_gradients(path, &p, &got, 2);
+            g_assert_true(ref->ops->attention_backward(ref, &p.a, &want.g, NULL));
+            double error = gradients_error(&got, &want, dtype);
+            if (!(error <= (dtype == CG_F32 ? 5e-6 : 1e-2)))
+                g_error("%s %s: case %u: error %g", path->name, cg_dtype_name(dtype), i, error);
+            gradients_clear(&got);
+            gradients_clear(&want);
+            problem_clear(&p);
+        }
+}
+
+/* One head, so that its keys are cut into slabs; and several. */
+static void gradients_do_not_depend_on_the_thread_count(gconstpointer data)
+{
+    const CgAttentionPath *path = data;
+    for (int heads = 1; path->backward_run && heads <= 3; heads += 2) {
+        const Case c = {.n = 1, .heads = heads, .dim = 40, .tq = 300, .tk = 300, .spread = 1};
+        Gradients g[3];
+        Problem p;
+        problem_init(&p, &c, CG_F32);
+        for (int i = 0; i < 3; i++) {
+            gradients_init(&g[i], &p);
+            run_gradients(path, &p, &g[i], i + 1);
+            g_assert_cmpmem(g[i].memory, g[i].bytes, g[0].memory, g[0].bytes);
+        }
+        for (int i = 0; i < 3; i++)
+            gradients_clear(&g[i]);
+        problem_clear(&p);
+    }
+}
+
 static void repeated_calls_ask_the_system_for_nothing(void)
 {
     const Case c = {.n = 2, .heads = 3, .dim = 40, .tq = 300, .tk = 77, .spread = 1};
@@ -511,6 +648,9 @@ static void add(const CgAttentionPath *path)
         TEST(minus_infinity_has_no_weight),
         TEST(bytes_do_not_depend_on_the_thread_count),
         TEST(rows_of_y_are_written_and_nothing_else),
+        TEST(logarithms_of_sums_match_the_reference),
+        TEST(gradients_match_the_reference),
+        TEST(gradients_do_not_depend_on_the_thread_count),
 #undef TEST
     };
     for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
