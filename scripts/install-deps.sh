@@ -43,6 +43,7 @@ build|has_ninja|Ninja|ninja-build|ninja-build|ninja|ninja
 build|has_command pkg-config|pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pkgconf
 build|has_package glib-2.0 >= 2.70|GLib 2.70 or newer|libglib2.0-dev|glib2-devel|glib2-devel|glib
 build|has_package vips >= 8.13|libvips 8.13 or newer|libvips-dev|vips-devel|libvips|vips
+build|has_package cairo >= 1.16|cairo 1.16 or newer|libcairo2-dev|cairo-devel|cairo|cairo
 build|has_package jansson >= 2.12|jansson 2.12 or newer|libjansson-dev|jansson-devel|jansson|jansson
 build|has_package zlib|zlib|zlib1g-dev|zlib-devel|zlib|zlib
 build|has_header dnnl.h|oneDNN 2.6 or 3.x|libdnnl-dev|onednn-devel|onednn|onednn
