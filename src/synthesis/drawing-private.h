@@ -37,7 +37,9 @@ struct CgDrawing {
     CgDrawingDefect defects[CG_DRAWING_MAX_DEFECTS + 1];
 };
 
-extern const CgDrawing cg_drawing_hex_nut, cg_drawing_wood;
+extern const CgDrawing cg_drawing_hex_nut, cg_drawing_gear, cg_drawing_capsule, cg_drawing_cable,
+    cg_drawing_circuit, cg_drawing_wood, cg_drawing_fabric, cg_drawing_leather,
+    cg_drawing_brushed_metal, cg_drawing_terrazzo;
 
 static inline float cg_draw_uniform(CgRng *rng, double low, double high)
 {

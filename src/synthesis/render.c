@@ -7,7 +7,7 @@
 #define MIN_SAMPLES     224   /* a side: fine lines survive in thumbnails */
 #define OCCLUSION_REACH 0.05f /* half picture widths */
 #define MAX_SLOPE       4.0f
-#define SHADOW_STEPS    14
+#define SHADOW_STEP     0.12f /* of the way so far */
 #define TONE_ENTRIES    2048
 #define TONE_WHITE      1.6f /* linear light that is burnt out */
 
@@ -113,10 +113,10 @@ static float key_visible(const Render *r, int x, int y)
     const CgScene *s = r->scene;
     const float flat = hypotf(s->key[0], s->key[1]) + 1e-6f, rise = s->key[2] / flat;
     const float h = r->material[(size_t)y * r->side + x].height;
-    const float reach = cg_min((r->highest - h) / rise, 0.8f);
-    const float step = cg_max(reach / SHADOW_STEPS, r->pixel);
     float hidden = 0;
-    for (float t = step; t <= reach; t += step) {
+    /* Where it looks must not depend on the highest point: a defect that changes that would change
+     * every shadow. */
+    for (float t = r->pixel; h + t * rise < r->highest; t += cg_max(r->pixel, SHADOW_STEP * t)) {
         const int sx = x + (int)lrintf(s->key[0] / flat * t / r->pixel);
         const int sy = y + (int)lrintf(s->key[1] / flat * t / r->pixel);
         if (sx < 0 || sy < 0 || sx >= r->side || sy >= r->side)
@@ -181,13 +181,16 @@ static void shade(const Render *r, int x, int y, float out[3])
     const float room = surroundings(s, d, m->rough, &lamp);
     const float grazing = 1 - n[2], fresnel = 0.04f + 0.5f * grazing * grazing * grazing;
     const float gloss = (1 - m->metal) * fresnel * (1 - 0.8f * m->rough);
+    /* A lamp is far brighter than what it lights: its image on varnish is white. */
+    const float shine = 1 - m->rough, highlight = 1 + 9 * shine * shine * shine * shine;
     const float lit = cg_max(dot(n, s->key), 0) * visible;
     for (int c = 0; c < 3; c++) {
-        const float seen = room * open * (0.6f + 0.4f * visible) + lamp * visible;
+        const float around = room * open * (0.6f + 0.4f * visible), direct = lamp * visible;
         const float diffuse = s->key_colour[c] * lit + s->sky[c] * open * (0.65f + 0.35f * n[2]);
         const float white = s->key_colour[c] / s->key_colour[1];
         out[c] = (1 - m->metal) * m->albedo[c] * diffuse +
-                 white * seen * (m->metal * m->albedo[c] + 1.4f * gloss);
+                 white * (around + direct) * m->metal * m->albedo[c] +
+                 white * (around + highlight * direct) * 1.4f * gloss;
     }
 }
 
