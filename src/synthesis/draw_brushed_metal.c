@@ -4,8 +4,8 @@
 typedef struct {
     CgPart part;
     float steel[3];
-    float brush; /* how deep */
-    CgPoint print; /* middle of a fingerprint */
+    float brush;                   /* how deep */
+    CgPoint print;                 /* middle of a fingerprint */
     float print_size, print_angle; /* size 0: none */
 } Sheet;
 
@@ -32,11 +32,12 @@ static float fingerprint(const Sheet *s, CgPoint p, float pixel)
         return 0;
     const uint32_t seed = s->part.seed + 60;
     const float bend = 0.16f * cg_noise(u * 1.7f, v * 1.7f, seed);
-    const float whorl = hypotf(u * 1.1f, v + 0.15f) + bend + 0.05f * atan2f(u, v + 0.15f);
+    const float whorl = cg_length(u * 1.1f, v + 0.15f) + bend + 0.05f * atan2f(u, v + 0.15f);
     const float frequency = 8.5f;
     const float ridge = 0.5f + 0.5f * sinf(2 * (float)G_PI * frequency * whorl);
     const float fine = cg_smoothstep(0.45f, 0.2f, pixel * frequency / s->print_size);
-    const float press = cg_smoothstep(1.1f, 0.55f, r + 0.35f * cg_noise_fbm(u, v, 2.5f, 3, pixel, seed + 1));
+    const float press =
+        cg_smoothstep(1.1f, 0.55f, r + 0.35f * cg_noise_fbm(u, v, 2.5f, 3, pixel, seed + 1));
     return press * (0.30f + 0.70f * cg_mix(0.5f, ridge, fine));
 }
 
@@ -57,8 +58,8 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
     if (touched > 0) {
         /* Fat scatters the light: duller, darker, a little warm. */
         m->rough = cg_mix(m->rough, 0.75f, touched);
-        m->metal = 1 - 0.35f * touched;
-        cg_material_tint(m, 1 - 0.32f * touched);
+        m->metal = 1 - 0.45f * touched;
+        cg_material_tint(m, 1 - 0.5f * touched);
         m->albedo[2] *= 1 - 0.12f * touched;
     }
     m->object = 1;
@@ -79,9 +80,9 @@ static void dent(void *data, CgRng *rng)
 {
     Sheet *s = data;
     const CgPoint at = cg_part_place(&s->part, rng, 0);
-    cg_flaw_blot(&s->part.flaw, CG_FLAW_DENT, at, cg_draw_uniform(rng, 0.11, 0.20), rng);
-    s->part.flaw.ragged = 0.10f;
-    s->part.flaw.depth = cg_draw_uniform(rng, 0.25, 0.35) * s->part.flaw.radius;
+    cg_flaw_blot(&s->part.flaw, CG_FLAW_DENT, at, cg_draw_uniform(rng, 0.13, 0.22), rng);
+    s->part.flaw.ragged = 0.05f;
+    s->part.flaw.depth = cg_draw_uniform(rng, 0.13, 0.2) * s->part.flaw.radius;
 }
 
 static void rust(void *data, CgRng *rng)

@@ -17,7 +17,7 @@ typedef struct {
     CgPoint wire[WIRES];
     CgPoint strand[WIRES][STRANDS]; /* from the wire's middle */
     float cut_height[WIRES][STRANDS];
-    int lost;      /* wire + 1 */
+    int lost; /* wire + 1 */
 } Cable;
 
 static const float insulation[WIRES][3] = {
@@ -29,7 +29,8 @@ static void lay_strands(Cable *c, int wire, CgRng *rng)
     const float turn = cg_draw_uniform(rng, 0, G_PI);
     for (int i = 0; i < STRANDS; i++) {
         const int ring = i == 0 ? 0 : i < 7 ? 1 : 2, first = ring == 1 ? 1 : 7;
-        const float angle = turn + (ring ? 2 * (float)G_PI * (float)(i - first) / (float)(6 * ring) : 0);
+        const float angle =
+            turn + (ring ? 2 * (float)G_PI * (float)(i - first) / (float)(6 * ring) : 0);
         const float r = (float)ring * 0.078f;
         c->strand[wire][i] = (CgPoint){r * cosf(angle) + cg_draw_uniform(rng, -0.008, 0.008),
                                        r * sinf(angle) + cg_draw_uniform(rng, -0.008, 0.008)};
@@ -84,8 +85,9 @@ static gboolean copper(const Cable *c, int wire, CgPoint u, CgPoint q, float pix
         const float pits = cg_noise_fbm(q.x, q.y, 28, 2, pixel, c->part.seed + 3 + (uint32_t)i);
         const float tone = 1 + 0.15f * pits + 4 * c->cut_height[wire][i];
         /* Cut ends are domed and lean a little, each its own way. */
-        m->height = 0.33f + c->cut_height[wire][i] + 0.018f * sqrtf(1 - r * r) +
-                    1.6f * c->cut_height[wire][i] * x + 1.2f * c->cut_height[wire][(i + 5) % STRANDS] * y;
+        m->height = 0.33f + c->cut_height[wire][i] + 0.008f * sqrtf(1 - r * r) +
+                    1.6f * c->cut_height[wire][i] * x +
+                    1.2f * c->cut_height[wire][(i + 5) % STRANDS] * y;
         cg_material_set(m, 0.86f * tone, 0.46f * tone, 0.27f * tone, 0.30f, 0.92f);
         return TRUE;
     }
@@ -96,11 +98,16 @@ static void wire(const Cable *c, int w, CgPoint q, float pixel, CgMaterial *m)
 {
     const CgPoint u = {q.x - c->wire[w].x, q.y - c->wire[w].y};
     const float r = sqrtf(u.x * u.x + u.y * u.y);
-    const float uneven = 0.012f * cg_noise(u.x * 4 / (r + 0.1f), u.y * 4 / (r + 0.1f), c->part.seed + 40 + (uint32_t)w);
+    const float uneven = 0.012f * cg_noise(u.x * 4 / (r + 0.1f), u.y * 4 / (r + 0.1f),
+                                           c->part.seed + 40 + (uint32_t)w);
     const float d = r - WIRE + uneven;
     if (d > 0)
         return;
-    if (r > CORE) {
+    if (c->lost == w + 1) {
+        /* The channel that the wire left, down into the dark. */
+        m->height -= 0.22f * cg_smoothstep(0, -0.03f, d);
+        cg_material_tint(m, cg_mix(0.5f, 0.12f, cg_smoothstep(0, -0.10f, d)));
+    } else if (r > CORE) {
         m->height = 0.30f - 0.02f * cg_smoothstep(-0.03f, 0, d);
         plastic(c, q, pixel, c->colour[w], m);
     } else if (!copper(c, w, u, q, pixel, m)) {
@@ -113,7 +120,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
 {
     const Cable *c = data;
     const CgPoint q = cg_pose_inverse(&c->part.pose, p);
-    const float r = hypotf(q.x, q.y);
+    const float r = cg_length(q.x, q.y);
     const float liner = LINER + 0.012f * cg_noise(q.x * 3, q.y * 3, c->part.seed + 4);
     if (r > SHEATH) {
         cg_draw_table(&c->part, p, pixel, c->table, m);
@@ -130,12 +137,14 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
         m->height += 0.012f * lint;
         cg_material_tint(m, 0.55f + 0.2f * lint);
         for (int w = 0; w < WIRES; w++)
-            if (c->lost != w + 1)
-                wire(c, w, q, pixel, m);
+            wire(c, w, q, pixel, m);
     }
+    const float before = m->height;
     cg_flaw_apply(&c->part.flaw, p, pixel, m);
-    if (c->part.flaw.kind == CG_FLAW_HAIR && m->height > 0.4f)
-        m->metal = 0.9f;
+    if (c->part.flaw.kind == CG_FLAW_HAIR && m->height > before) {
+        m->metal = 0.92f;
+        m->rough = 0.30f;
+    }
 }
 
 static void missing_wire(void *data, CgRng *rng)
@@ -170,11 +179,11 @@ static void bent_strand(void *data, CgRng *rng)
     Cable *c = data;
     const int w = cg_rng_int(rng, 0, WIRES - 1);
     const float angle = cg_draw_uniform(rng, 0, 2 * G_PI);
-    const CgPoint at = cg_pose_apply(
-        &c->part.pose, (CgPoint){c->wire[w].x + 0.2f * cosf(angle), c->wire[w].y + 0.2f * sinf(angle)});
+    const CgPoint at = cg_pose_apply(&c->part.pose, (CgPoint){c->wire[w].x + 0.2f * cosf(angle),
+                                                              c->wire[w].y + 0.2f * sinf(angle)});
     cg_flaw_hair(&c->part.flaw, at, angle, cg_draw_uniform(rng, 0.4, 0.6),
-                 cg_part_line(&c->part, 0.9f * STRAND), rng);
-    cg_flaw_colour(&c->part.flaw, 0.92f, 0.52f, 0.32f);
+                 cg_part_line(&c->part, 0.7f * STRAND), rng);
+    cg_flaw_colour(&c->part.flaw, 0.86f, 0.46f, 0.27f);
 }
 
 const CgDrawing cg_drawing_cable = {

@@ -1,18 +1,18 @@
 /* capsule: two halves of gelatine with an imprint, on a light table. */
 #include "synthesis/drawing-private.h"
 
-#define HALF   0.66f  /* from the middle to the centre of an end's dome */
-#define RADIUS 0.34f
-#define OVERLAP 0.012f /* the cap is wider than the body */
-#define RIM    (-0.03f) /* where the cap ends */
-#define INK    0.021f /* half width of the imprint's lines */
-#define LIFT   0.55f  /* of the radius: the silhouette is above the table */
+#define HALF    0.66f /* from the middle to the centre of an end's dome */
+#define RADIUS  0.34f
+#define OVERLAP 0.012f   /* the cap is wider than the body */
+#define RIM     (-0.03f) /* where the cap ends */
+#define INK     0.021f   /* half width of the imprint's lines */
+#define LIFT    0.55f    /* of the radius: the silhouette is above the table */
 
 typedef struct {
     CgPart part;
     float cap[3], body[3], table[3], ink[3];
     float gloss;
-    float smear;          /* of a faulty imprint: how far it runs along */
+    float smear;              /* of a faulty imprint: how far it runs along */
     float lost_from, lost_to; /* the part of it that is not there */
 } Capsule;
 
@@ -80,7 +80,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
     const float thin = cg_smoothstep(0.7f, 1, off / radius);
     const float cloud = cg_noise_fbm(q.x, q.y, 3, 3, pixel, c->part.seed + 2);
     cg_material_tint(m, (1 + 0.05f * cloud) * (1 - 0.25f * thin));
-    m->height += 0.0012f * cg_noise_fbm(q.x, q.y, 7, 2, pixel, c->part.seed + 3);
+    m->height += 0.0005f * cg_noise_fbm(q.x, q.y, 4, 2, pixel, c->part.seed + 3);
     if (cap)
         cg_material_tint(m, 1 - 0.45f * cg_bump(q.x - RIM, 0.025f));
     else
@@ -95,7 +95,7 @@ static void crack(void *data, CgRng *rng)
     Capsule *c = data;
     const CgPoint at = cg_part_place(&c->part, rng, 0.2f);
     cg_flaw_crack(&c->part.flaw, at, cg_draw_uniform(rng, 0, G_PI), cg_draw_uniform(rng, 0.35, 0.6),
-                  cg_part_line(&c->part, cg_draw_uniform(rng, 0.010, 0.016)), rng);
+                  cg_part_line(&c->part, cg_draw_uniform(rng, 0.007, 0.012)), rng);
 }
 
 static void dent(void *data, CgRng *rng)
@@ -103,8 +103,8 @@ static void dent(void *data, CgRng *rng)
     Capsule *c = data;
     const CgPoint at = cg_part_place(&c->part, rng, 0.14f);
     cg_flaw_blot(&c->part.flaw, CG_FLAW_DENT, at, cg_draw_uniform(rng, 0.15, 0.24), rng);
-    c->part.flaw.ragged = 0.15f;
-    c->part.flaw.depth = cg_draw_uniform(rng, 0.09, 0.14);
+    c->part.flaw.ragged = 0.05f;
+    c->part.flaw.depth = cg_draw_uniform(rng, 0.08, 0.11);
 }
 
 static void hole(void *data, CgRng *rng)

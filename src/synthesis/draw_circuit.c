@@ -2,7 +2,7 @@
 #include "synthesis/drawing-private.h"
 
 #define PADS       8
-#define LEADS      4      /* on each side of the chip */
+#define LEADS      4 /* on each side of the chip */
 #define PAD_RADIUS 0.115f
 #define PAD_HOLE   0.055f
 #define PAD_Y      0.70f
@@ -18,11 +18,11 @@ typedef struct {
     float board[3], copper[3];
     CgPoint trace[PADS][PIECES + 1]; /* from the chip's lead to the pad */
     float chip_turn;
-    int open;           /* trace + 1 that is broken, 0 for none */
+    int open; /* trace + 1 that is broken, 0 for none */
     float open_at, open_gap;
-    int bridge;         /* trace + 1 that is soldered to its neighbour */
+    int bridge; /* trace + 1 that is soldered to its neighbour */
     CgPoint bridge_at[2];
-    int lost;           /* resistor + 1 */
+    int lost; /* resistor + 1 */
 } Circuit;
 
 static CgPoint pad_at(int i)
@@ -93,7 +93,12 @@ static gboolean is_open(const Circuit *c, int i, CgPoint q, float along, float p
 static float foil(const Circuit *c, CgPoint q, float pixel)
 {
     float best = -9;
-    for (int i = 0; i < PADS; i++) {
+    const int row = q.y < 0 ? 0 : LEADS;
+    for (int i = row; i < row + LEADS; i++) {
+        const float left = cg_min(c->trace[i][0].x, c->trace[i][PIECES].x) - 2 * TRACE;
+        const float right = cg_max(c->trace[i][0].x, c->trace[i][PIECES].x) + 2 * TRACE;
+        if (q.x < left || q.x > right || fabsf(q.y) < CHIP_Y)
+            continue;
         float along = 0;
         const float d = trace_distance(c, i, q, &along);
         if (!is_open(c, i, q, along, pixel))
@@ -115,8 +120,8 @@ static void lacquer(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
     const float weave = cg_noise_fine(q.x, q.y, 42, 9, pixel, c->part.seed + 1) +
                         cg_noise_fine(q.x, q.y, 9, 42, pixel, c->part.seed + 2);
     const float tone = (1 + 0.06f * weave) * (1 + 0.9f * copper);
-    cg_material_set(m, c->board[0] * tone, c->board[1] * tone, c->board[2] * tone, 0.26f, 0);
-    m->height = FOIL * copper + 0.0006f * weave;
+    cg_material_set(m, c->board[0] * tone, c->board[1] * tone, c->board[2] * tone, 0.33f, 0);
+    m->height = FOIL * copper + 0.00022f * weave;
 }
 
 static void metal(const Circuit *c, CgPoint q, float pixel, const float colour[3], float rough,
@@ -132,7 +137,7 @@ static void pads(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
 {
     for (int i = 0; i < PADS; i++) {
         const CgPoint pad = pad_at(i);
-        const float r = hypotf(q.x - pad.x, q.y - pad.y);
+        const float r = cg_length(q.x - pad.x, q.y - pad.y);
         if (r > PAD_RADIUS)
             continue;
         if (r < PAD_HOLE) {
@@ -154,7 +159,7 @@ static void print(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
         const CgPoint r = {q.x - RESISTOR_X * (float)side, q.y};
         d = cg_min(d, fabsf(cg_outline_box(r, 0.125f, 0.265f, 0.02f)));
     }
-    d = cg_min(d, hypotf(q.x + 0.42f, q.y + 0.26f) - 0.02f);
+    d = cg_min(d, cg_length(q.x + 0.42f, q.y + 0.26f) - 0.02f);
     d = cg_min(d, fabsf(cg_outline_box((CgPoint){q.x, q.y}, CHIP_X + 0.06f, 0.12f, 0)));
     const float worn = 0.002f * cg_noise_fbm(q.x, q.y, 30, 2, pixel, c->part.seed + 4);
     const float ink = cg_smoothstep(0.004f, -0.003f, d - 0.008f + worn);
@@ -166,7 +171,8 @@ static void print(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
 static const float solder[3] = {0.66f, 0.67f, 0.69f};
 
 /* A resistor standing upright at X: tinned ends on solder, a dark body. */
-static void resistor(const Circuit *c, CgPoint q, float x, gboolean lost, float pixel, CgMaterial *m)
+static void resistor(const Circuit *c, CgPoint q, float x, gboolean lost, float pixel,
+                     CgMaterial *m)
 {
     const CgPoint r = {q.x - x, q.y};
     const float ends = cg_outline_box((CgPoint){r.x, fabsf(r.y) - 0.19f}, 0.10f, 0.07f, 0.03f);
@@ -186,7 +192,8 @@ static void resistor(const Circuit *c, CgPoint q, float x, gboolean lost, float 
     cg_material_set(m, 0.022f, 0.021f, 0.023f, 0.35f + 0.1f * grain, 0);
     m->height += 0.004f + 0.001f * grain;
     /* The value printed on it: three strokes. */
-    const float stroke = cg_outline_box((CgPoint){r.x, fabsf(fabsf(r.y - 0.0f) - 0.045f) - 0.022f}, 0.035f, 0.006f, 0);
+    const float stroke = cg_outline_box((CgPoint){r.x, fabsf(fabsf(r.y - 0.0f) - 0.045f) - 0.022f},
+                                        0.035f, 0.006f, 0);
     for (int i = 0; i < 3; i++)
         m->albedo[i] = cg_mix(m->albedo[i], 0.55f, 0.9f * cg_smoothstep(0.004f, -0.004f, stroke));
 }
@@ -195,12 +202,13 @@ static void chip(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
 {
     const CgPoint t = {q.x + c->chip_turn * q.y, q.y - c->chip_turn * q.x};
     for (int i = 0; i < LEADS; i++) {
-        const float d = cg_outline_box((CgPoint){t.x - lead_x(i), fabsf(t.y) - 0.21f}, 0.035f, 0.075f,
-                                       0.012f);
+        const float d =
+            cg_outline_box((CgPoint){t.x - lead_x(i), fabsf(t.y) - 0.21f}, 0.035f, 0.075f, 0.012f);
         if (d > 0)
             continue;
         const float out = cg_clamp01((fabsf(t.y) - 0.15f) / 0.13f);
-        m->height = 0.075f - 0.05f * cg_smoothstep(0.1f, 0.6f, out) - 0.02f * cg_smoothstep(-0.02f, 0, d);
+        m->height =
+            0.075f - 0.05f * cg_smoothstep(0.1f, 0.6f, out) - 0.02f * cg_smoothstep(-0.02f, 0, d);
         metal(c, q, pixel, solder, 0.28f, m);
     }
     const float body = cg_outline_box(t, CHIP_X, 0.155f, 0.012f);
@@ -209,7 +217,7 @@ static void chip(const Circuit *c, CgPoint q, float pixel, CgMaterial *m)
     const float grain = cg_noise_fbm(q.x, q.y, 40, 3, pixel, c->part.seed + 7);
     cg_material_set(m, 0.030f, 0.030f, 0.032f, 0.55f, 0);
     m->height = 0.12f - 0.04f * cg_smoothstep(-0.05f, 0, body) + 0.0008f * grain;
-    const float dot = hypotf(t.x + 0.25f, t.y + 0.075f);
+    const float dot = cg_length(t.x + 0.25f, t.y + 0.075f);
     m->height -= 0.012f * cg_smoothstep(0.035f, 0.02f, dot);
     /* Two lines of type, grey as a laser writes it. */
     const float line = fabsf(t.y - 0.01f) - 0.035f, cell = t.x * 22;
@@ -264,9 +272,10 @@ static void solder_bridge(void *data, CgRng *rng)
     const gboolean at_leads = cg_rng_int(rng, 0, 1);
     c->bridge = i + 1;
     for (int k = 0; k < 2; k++)
-        c->bridge_at[k] = at_leads ? c->trace[i + k][0]
-                                   : (CgPoint){0.5f * (c->trace[i + k][1].x + c->trace[i + k][2].x),
-                                               0.5f * (c->trace[i + k][1].y + c->trace[i + k][2].y)};
+        c->bridge_at[k] = at_leads
+                              ? c->trace[i + k][0]
+                              : (CgPoint){0.5f * (c->trace[i + k][1].x + c->trace[i + k][2].x),
+                                          0.5f * (c->trace[i + k][1].y + c->trace[i + k][2].y)};
 }
 
 static void missing_resistor(void *data, CgRng *rng)
@@ -280,7 +289,8 @@ static void scratch(void *data, CgRng *rng)
 {
     Circuit *c = data;
     const CgPoint at = cg_part_place(&c->part, rng, 0);
-    cg_flaw_scratch(&c->part.flaw, at, cg_draw_uniform(rng, 0, G_PI), cg_draw_uniform(rng, 0.5, 0.9),
+    cg_flaw_scratch(&c->part.flaw, at, cg_draw_uniform(rng, 0, G_PI),
+                    cg_draw_uniform(rng, 0.5, 0.9),
                     cg_part_line(&c->part, cg_draw_uniform(rng, 0.009, 0.013)), rng);
     c->part.flaw.depth *= 0.6f;
     cg_flaw_colour(&c->part.flaw, 0.66f, 0.50f, 0.33f);

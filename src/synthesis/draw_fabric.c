@@ -9,11 +9,11 @@ typedef struct {
     CgPart part;
     float warp[3], weft[3];
     float pitch;
-    float slack;          /* how far threads wander sideways, of the pitch */
-    int pulled;           /* weft thread that was pulled; far away for none */
+    float slack; /* how far threads wander sideways, of the pitch */
+    int pulled;  /* weft thread that was pulled; far away for none */
     float pulled_at, pulled_length;
-    CgPoint torn;         /* middle of a hole */
-    float torn_radius;    /* 0: none */
+    CgPoint torn;      /* middle of a hole */
+    float torn_radius; /* 0: none */
 } Fabric;
 
 static void draw(void *data, CgRng *rng)
@@ -58,7 +58,7 @@ static Thread thread_at(const Fabric *f, float across, float along, gboolean wef
     return t;
 }
 
-/* How far the pulled thread stands out at Q: 0 nowhere to 1. */
+/* How far the pulled thread stands out: 0 nowhere to 1. */
 static float pull(const Fabric *f, int thread, float along)
 {
     if (thread != f->pulled)
@@ -73,7 +73,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
     float edge = 9;
     if (f->torn_radius > 0) {
         /* Threads around a hole are pushed aside. */
-        const float x = p.x - f->torn.x, y = p.y - f->torn.y, r = hypotf(x, y) + 1e-4f;
+        const float x = p.x - f->torn.x, y = p.y - f->torn.y, r = cg_length(x, y) + 1e-4f;
         const float wave = 0.35f * cg_noise_fbm(x, y, 5, 3, pixel, f->part.seed + 9);
         edge = r - f->torn_radius * (1 + wave);
         const float push = 0.25f * f->torn_radius * cg_bump(r, 2.4f * f->torn_radius);
@@ -88,16 +88,20 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
     const float ride = sign * cosf((float)G_PI * cg_clamp01(fabsf(warp.off) * TUBE * 2) * 0.5f) *
                        cosf((float)G_PI * cg_clamp01(fabsf(weft.off) * TUBE * 2) * 0.5f);
     const float warp_height = warp.height * 0.55f + 0.6f * ride;
-    const float weft_height = weft.height * (0.55f + 0.4f * pulled) + cg_mix(-0.6f * ride, 1.5f, pulled);
+    const float weft_height =
+        weft.height * (0.55f + 0.4f * pulled) + cg_mix(-0.6f * ride, 1.5f, pulled);
     const gboolean top = warp_height > weft_height;
     const Thread *thread = top ? &warp : &weft;
     const float *colour = top ? f->warp : f->weft;
     /* Frayed ends reach into a hole, one thread farther than the next. */
-    const float reach = 0.75f * f->torn_radius * cg_noise_unit(thread->thread, top ? 3 : 4, f->part.seed + 10);
+    const float reach =
+        0.75f * f->torn_radius * cg_noise_unit(thread->thread, top ? 3 : 4, f->part.seed + 10);
     const gboolean gone = edge < -reach;
+    const float bright = 1 + (top ? 0 : 0.55f * pulled);
     m->height = LIFT * cg_max(top ? warp_height : weft_height, -1.2f);
     cg_material_set(m, colour[0], colour[1], colour[2], 0.95f, 0);
-    cg_material_tint(m, thread->tone * cg_mix(0.55f, 1, cg_smoothstep(-0.8f, 0.5f, m->height / LIFT)));
+    cg_material_tint(m, bright * thread->tone *
+                            cg_mix(0.55f, 1, cg_smoothstep(-0.8f, 0.5f, m->height / LIFT)));
     if (thread->height < -0.5f || gone) {
         const float dark = gone ? 0.012f : 0.05f;
         cg_material_set(m, dark, dark, 1.05f * dark, 1, 0);
@@ -120,7 +124,7 @@ static void pulled_thread(void *data, CgRng *rng)
     const CgPoint q = cg_pose_inverse(&f->part.pose, cg_part_place(&f->part, rng, 0));
     f->pulled = (int)floorf(q.y / f->pitch);
     f->pulled_at = q.x / f->pitch;
-    f->pulled_length = cg_draw_uniform(rng, 3.5, 8);
+    f->pulled_length = cg_draw_uniform(rng, 6, 12);
 }
 
 static void stain(void *data, CgRng *rng)

@@ -1,16 +1,16 @@
 /* gear: a brass wheel with a bore, a keyway and lightening holes, on a pale table. */
 #include "synthesis/drawing-private.h"
 
-#define TEETH 18
-#define ROOT  0.76f
-#define TIP   0.93f
-#define WEB_OUT 0.62f /* the thinner disk between rim and hub */
-#define WEB_IN  0.30f
-#define HOLES 5
-#define HOLE_AT 0.46f
+#define TEETH       18
+#define ROOT        0.76f
+#define TIP         0.93f
+#define WEB_OUT     0.62f /* the thinner disk between rim and hub */
+#define WEB_IN      0.30f
+#define HOLES       5
+#define HOLE_AT     0.46f
 #define HOLE_RADIUS 0.095f
-#define BORE  0.15f
-#define THICK 0.20f
+#define BORE        0.15f
+#define THICK       0.20f
 
 typedef struct {
     CgPart part;
@@ -76,7 +76,7 @@ static float hollow(CgPoint q, float r, float angle)
     const float turn = angle / (2 * (float)G_PI) * HOLES;
     const float near = (roundf(turn)) * (2 * (float)G_PI / HOLES);
     const float hole =
-        hypotf(q.x - HOLE_AT * cosf(near), q.y - HOLE_AT * sinf(near)) - HOLE_RADIUS;
+        cg_length(q.x - HOLE_AT * cosf(near), q.y - HOLE_AT * sinf(near)) - HOLE_RADIUS;
     const float key = cg_outline_box((CgPoint){q.x - BORE, q.y}, 0.055f, 0.04f, 0);
     return cg_min(hole, cg_min(r - BORE, key));
 }
@@ -85,7 +85,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
 {
     const Gear *g = data;
     const CgPoint q = cg_pose_inverse(&g->part.pose, p);
-    const float r = hypotf(q.x, q.y), angle = atan2f(q.y, q.x);
+    const float r = cg_length(q.x, q.y), angle = atan2f(q.y, q.x);
     const float out = outline(g, q, r, angle, pixel), in = hollow(q, r, angle);
     if (out > 0 || in < 0) {
         cg_draw_table(&g->part, p, pixel, g->table, m);
@@ -112,18 +112,20 @@ static void crack(void *data, CgRng *rng)
     Gear *g = data;
     const float way = (float)cg_rng_int(rng, 0, HOLES - 1) * (2 * (float)G_PI / HOLES) +
                       cg_draw_uniform(rng, -0.12, 0.12);
-    const CgPoint at = cg_pose_apply(&g->part.pose, (CgPoint){0.67f * cosf(way), 0.67f * sinf(way)});
+    const CgPoint at =
+        cg_pose_apply(&g->part.pose, (CgPoint){0.67f * cosf(way), 0.67f * sinf(way)});
     const float turn = atan2f(g->part.pose.sine, g->part.pose.cosine);
     cg_flaw_crack(&g->part.flaw, at, way + turn + cg_draw_uniform(rng, -0.3, 0.3),
                   cg_draw_uniform(rng, 0.30, 0.40),
-                  cg_part_line(&g->part, cg_draw_uniform(rng, 0.010, 0.014)), rng);
+                  cg_part_line(&g->part, cg_draw_uniform(rng, 0.008, 0.012)), rng);
 }
 
 static void scratch(void *data, CgRng *rng)
 {
     Gear *g = data;
     const CgPoint at = cg_part_place(&g->part, rng, 0.05f);
-    cg_flaw_scratch(&g->part.flaw, at, cg_draw_uniform(rng, 0, G_PI), cg_draw_uniform(rng, 0.4, 0.8),
+    cg_flaw_scratch(&g->part.flaw, at, cg_draw_uniform(rng, 0, G_PI),
+                    cg_draw_uniform(rng, 0.4, 0.8),
                     cg_part_line(&g->part, cg_draw_uniform(rng, 0.010, 0.015)), rng);
     cg_flaw_colour(&g->part.flaw, 0.97f, 0.86f, 0.62f);
 }

@@ -52,7 +52,7 @@ static void top(const Nut *nut, CgPoint q, float r, float hex, float pixel, CgMa
     const float marks = cg_noise_fine(r * (float)nut->turns, angle * 0.8f, 2, 1, pixel, seed + 1);
     const float fine = cg_noise_fine(r, angle * 0.15f, 110, 6, pixel, seed + 2);
     const float pits = cg_noise_fbm(q.x, q.y, 26, 3, pixel, seed + 3);
-    m->height = top_height(r, hex) + 0.0007f * marks + 0.0004f * fine + 0.0005f * pits;
+    m->height = top_height(r, hex) + 0.0006f * marks + 0.0004f * fine + 0.0002f * pits;
     const float worn = 0.06f * cg_noise_fbm(q.x, q.y, 4, 3, pixel, seed + 4);
     cg_material_set(m, nut->steel[0], nut->steel[1], nut->steel[2],
                     nut->polish + 0.12f * worn + 0.05f * pits, 1);
@@ -94,7 +94,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
 {
     const Nut *nut = data;
     const CgPoint q = cg_pose_inverse(&nut->part.pose, p);
-    const float r = hypotf(q.x, q.y), hex = cg_outline_hexagon(q, INNER);
+    const float r = cg_length(q.x, q.y), hex = cg_outline_hexagon(q, INNER);
     const float broken = chip(nut, q, pixel);
     if (hex > 0 || broken > 0.10f) {
         cg_draw_table(&nut->part, p, pixel, nut->table, m);
@@ -143,14 +143,14 @@ static void crack(void *data, CgRng *rng)
     const float turn = atan2f(nut->part.pose.sine, nut->part.pose.cosine);
     cg_flaw_crack(&nut->part.flaw, at, angle + turn + cg_draw_uniform(rng, -0.4, 0.4),
                   cg_draw_uniform(rng, 0.34, 0.46),
-                  cg_part_line(&nut->part, cg_draw_uniform(rng, 0.009, 0.014)), rng);
+                  cg_part_line(&nut->part, cg_draw_uniform(rng, 0.007, 0.011)), rng);
 }
 
 static void chipped_corner(void *data, CgRng *rng)
 {
     Nut *nut = data;
     nut->chipped = cg_rng_int(rng, 1, FACETS);
-    nut->chip_depth = cg_draw_uniform(rng, 0.70, 0.80);
+    nut->chip_depth = cg_draw_uniform(rng, 0.62, 0.74);
     nut->chip_tilt = cg_draw_uniform(rng, -0.25, 0.25);
 }
 

@@ -4,7 +4,7 @@
 typedef struct {
     CgPart part;
     float colour[3];
-    float grain;    /* cells per unit */
+    float grain; /* cells per unit */
     float relief;
     CgPoint fold[2]; /* a crease from here to there; the same point for none */
     float fold_bend;
@@ -46,7 +46,7 @@ static float grain(const Leather *l, CgPoint q, float pixel, float *valley)
 static float fold(const Leather *l, CgPoint p)
 {
     const float bx = l->fold[1].x - l->fold[0].x, by = l->fold[1].y - l->fold[0].y;
-    const float length = hypotf(bx, by);
+    const float length = cg_length(bx, by);
     if (length < 1e-4f)
         return 0;
     const float px = p.x - l->fold[0].x, py = p.y - l->fold[0].y;
@@ -55,8 +55,9 @@ static float fold(const Leather *l, CgPoint p)
     if (fabsf(t) > 1)
         return 0;
     const float across = (px * by - py * bx) / length + l->fold_bend * t * t;
-    return (1 - t * t) * (0.034f * cg_bump(across - 0.055f, 0.08f) + 0.030f * cg_bump(across + 0.05f, 0.08f) -
-                          0.040f * cg_bump(across, 0.035f));
+    return (1 - t * t) *
+           (0.034f * cg_bump(across - 0.055f, 0.08f) + 0.030f * cg_bump(across + 0.05f, 0.08f) -
+            0.040f * cg_bump(across, 0.035f));
 }
 
 static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
@@ -68,7 +69,8 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
     float valley = 0;
     m->height = grain(l, q, pixel, &valley) + crease;
     cg_material_set(m, l->colour[0], l->colour[1], l->colour[2], 0.36f + 0.25f * valley, 0);
-    cg_material_tint(m, (1 + 0.06f * cloud) * (1 - 0.20f * valley) * (1 + 9 * cg_min(crease, 0.02f)));
+    cg_material_tint(m,
+                     (1 + 0.06f * cloud) * (1 - 0.20f * valley) * (1 + 9 * cg_min(crease, 0.02f)));
     m->object = 1;
     cg_flaw_apply(&l->part.flaw, p, pixel, m);
 }
@@ -78,7 +80,7 @@ static void cut(void *data, CgRng *rng)
     Leather *l = data;
     const CgPoint at = cg_part_place(&l->part, rng, 0);
     cg_flaw_cut(&l->part.flaw, at, cg_draw_uniform(rng, 0, G_PI), cg_draw_uniform(rng, 0.4, 0.8),
-                cg_part_line(&l->part, cg_draw_uniform(rng, 0.020, 0.034)), rng);
+                cg_part_line(&l->part, cg_draw_uniform(rng, 0.026, 0.042)), rng);
     cg_flaw_colour(&l->part.flaw, 0.46f, 0.28f, 0.17f);
 }
 
@@ -106,7 +108,7 @@ static void poke(void *data, CgRng *rng)
 {
     Leather *l = data;
     const CgPoint at = cg_part_place(&l->part, rng, 0);
-    cg_flaw_blot(&l->part.flaw, CG_FLAW_HOLE, at, cg_draw_uniform(rng, 0.045, 0.075), rng);
+    cg_flaw_blot(&l->part.flaw, CG_FLAW_HOLE, at, cg_draw_uniform(rng, 0.055, 0.095), rng);
     l->part.flaw.ragged = 0.2f;
     l->part.flaw.depth *= 2;
     cg_flaw_colour(&l->part.flaw, 0.020f, 0.010f, 0.007f);

@@ -8,7 +8,7 @@ typedef struct {
     float cement[3];
     float chips; /* per unit */
     float gloss;
-    CgPoint stroke[2]; /* of paint */
+    CgPoint stroke[2];  /* of paint */
     float stroke_width; /* 0: none */
 } Terrazzo;
 
@@ -36,18 +36,20 @@ static gboolean chip(const Terrazzo *t, CgPoint q, float frequency, float least,
 {
     const float wx = cg_noise_fbm(q.x, q.y, frequency, 3, pixel, seed + 1);
     const float wy = cg_noise_fbm(q.x, q.y, frequency, 3, pixel, seed + 2);
-    const CgNoiseCell c = cg_noise_cells(q.x * frequency + 0.25f * wx, q.y * frequency + 0.25f * wy,
-                                         0.9f, seed);
+    const CgNoiseCell c =
+        cg_noise_cells(q.x * frequency + 0.25f * wx, q.y * frequency + 0.25f * wy, 0.9f, seed);
     const float size = (float)(c.id >> 4 & 255) / 255;
+    if (size < least || c.second - c.nearest < 0.07f || c.nearest > 0.5f)
+        return FALSE;
     /* Flat sides: the distance in one of three directions, whichever is farthest. */
     const float turn = (float)(c.id >> 12 & 255) * (2 * (float)G_PI / 255);
+    CgPoint way = {cosf(turn), sinf(turn)};
     float far = 0;
     for (int k = 0; k < 3; k++) {
-        const float a = turn + (float)k * 1.05f;
-        far = cg_max(far, fabsf(c.x * cosf(a) + c.y * sinf(a)));
+        far = cg_max(far, fabsf(c.x * way.x + c.y * way.y));
+        way = (CgPoint){0.5f * way.x - 0.866f * way.y, 0.866f * way.x + 0.5f * way.y};
     }
-    const float room = 0.5f * (c.second - c.nearest);
-    if (size < least || far > 0.16f + 0.26f * size || room < 0.035f)
+    if (far > 0.16f + 0.26f * size)
         return FALSE;
     const float *colour = marble[(c.id >> 20) % COLOURS];
     const float veins = cg_noise_fbm(q.x, q.y, 2 * frequency, 3, pixel, seed + 3);
@@ -61,14 +63,16 @@ static float paint(const Terrazzo *t, CgPoint p, float pixel)
     if (t->stroke_width <= 0)
         return 0;
     const float bx = t->stroke[1].x - t->stroke[0].x, by = t->stroke[1].y - t->stroke[0].y;
-    const float length = hypotf(bx, by);
+    const float length = cg_length(bx, by);
     const float px = p.x - t->stroke[0].x, py = p.y - t->stroke[0].y;
     const float along = (px * bx + py * by) / length, across = (px * by - py * bx) / length;
     /* Bristles: streaks along the stroke that end one after the other. */
     const float bristle = cg_noise_fine(across, along, 30, 1.2f, pixel, t->part.seed + 70);
     const float end = cg_smoothstep(0, 0.10f, along + 0.10f * bristle) *
                       cg_smoothstep(0, 0.16f, length - along + 0.16f * bristle);
-    const float side = cg_smoothstep(0, -0.02f, fabsf(across) - t->stroke_width + 0.012f * cg_noise(along * 9, across, t->part.seed + 71));
+    const float side = cg_smoothstep(0, -0.02f,
+                                     fabsf(across) - t->stroke_width +
+                                         0.012f * cg_noise(along * 9, across, t->part.seed + 71));
     return end * side * cg_smoothstep(-0.75f, -0.2f, bristle + 0.6f * (0.7f - along / length));
 }
 
@@ -82,7 +86,8 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
         !chip(t, q, 5 * t->chips, 0.5f, pixel, seed + 30, m)) {
         const float sand = cg_noise_fbm(q.x, q.y, 50, 2, pixel, seed + 40);
         cg_material_set(m, t->cement[0], t->cement[1], t->cement[2], t->gloss + 0.12f, 0);
-        cg_material_tint(m, 1 + 0.14f * sand + 0.06f * cg_noise_fbm(q.x, q.y, 2, 3, pixel, seed + 41));
+        cg_material_tint(m,
+                         1 + 0.14f * sand + 0.06f * cg_noise_fbm(q.x, q.y, 2, 3, pixel, seed + 41));
     }
     m->height = 0.0010f * cg_noise_fbm(q.x, q.y, 1.5f, 2, pixel, seed + 42);
     const float painted = paint(t, p, pixel);
@@ -101,7 +106,7 @@ static void crack(void *data, CgRng *rng)
     Terrazzo *t = data;
     const CgPoint at = cg_part_place(&t->part, rng, 0);
     cg_flaw_crack(&t->part.flaw, at, cg_draw_uniform(rng, 0, G_PI), cg_draw_uniform(rng, 0.8, 1.6),
-                  cg_part_line(&t->part, cg_draw_uniform(rng, 0.009, 0.015)), rng);
+                  cg_part_line(&t->part, cg_draw_uniform(rng, 0.007, 0.012)), rng);
 }
 
 static void oil(void *data, CgRng *rng)

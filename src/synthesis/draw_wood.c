@@ -15,8 +15,8 @@ static void draw(void *data, CgRng *rng)
     cg_part_pose(&wood->part, rng, 0.10f, 1, 0.08f, 20);
     wood->part.scene.occlusion = 4;
     const float tone = cg_draw_uniform(rng, 0.9, 1.08), red = cg_draw_uniform(rng, 0.95, 1.07);
-    const float light[3] = {0.60f * tone * red, 0.385f * tone, 0.195f * tone};
-    const float dark[3] = {0.40f * tone * red, 0.215f * tone, 0.088f * tone};
+    const float light[3] = {0.52f * tone * red, 0.31f * tone, 0.145f * tone};
+    const float dark[3] = {0.30f * tone * red, 0.145f * tone, 0.055f * tone};
     for (int c = 0; c < 3; c++) {
         wood->light[c] = light[c];
         wood->dark[c] = dark[c];
@@ -101,7 +101,7 @@ static void crack(void *data, CgRng *rng)
     const CgPoint at = cg_part_place(&wood->part, rng, 0);
     cg_flaw_crack(&wood->part.flaw, at, (float)G_PI / 2 + cg_draw_uniform(rng, -0.15, 0.15),
                   cg_draw_uniform(rng, 0.6, 1.2),
-                  cg_part_line(&wood->part, cg_draw_uniform(rng, 0.010, 0.020)), rng);
+                  cg_part_line(&wood->part, cg_draw_uniform(rng, 0.007, 0.013)), rng);
 }
 
 const CgDrawing cg_drawing_wood = {

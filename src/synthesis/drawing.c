@@ -14,10 +14,9 @@
 
 /* New ones go to the end: a drawing's place is a part of its seed. */
 static const CgDrawing *const drawings[] = {
-    &cg_drawing_hex_nut, &cg_drawing_wood,  &cg_drawing_gear,
-    &cg_drawing_capsule, &cg_drawing_cable, &cg_drawing_circuit,
-    &cg_drawing_fabric, &cg_drawing_leather, &cg_drawing_brushed_metal,
-    &cg_drawing_terrazzo,
+    &cg_drawing_hex_nut,       &cg_drawing_wood,     &cg_drawing_gear,   &cg_drawing_capsule,
+    &cg_drawing_cable,         &cg_drawing_circuit,  &cg_drawing_fabric, &cg_drawing_leather,
+    &cg_drawing_brushed_metal, &cg_drawing_terrazzo,
 };
 
 const CgDrawing *cg_drawing_get(guint index)

@@ -65,19 +65,22 @@ static CgPoint back(CgPoint at, float angle, float by)
 
 void cg_flaw_scratch(CgFlaw *f, CgPoint at, float angle, float length, float width, CgRng *rng)
 {
-    const int strands = cg_rng_int(rng, 1, 3);
+    const double many = cg_rng_uniform(rng, 0, 1);
+    const int strands = many < 0.55 ? 1 : many < 0.85 ? 2 : 3;
     begin(f, CG_FLAW_SCRATCH, at, rng);
-    f->depth = 1.2f * width;
+    f->depth = 0.6f * width;
     cg_flaw_colour(f, 0.8f, 0.8f, 0.8f);
+    const float bend = uniform(rng, -0.35, 0.35);
     for (int i = 0; i < strands; i++) {
-        const float bend = uniform(rng, -0.5, 0.5), tilt = i ? uniform(rng, -0.12, 0.12) : 0;
-        const float part = i ? uniform(rng, 0.4, 0.8) : 1,
-                    off = i ? uniform(rng, -3, 3) * width : 0;
-        const CgPoint from = back((CgPoint){at.x + off, at.y - off}, angle, 0.5f * length * part);
+        const float part = i ? uniform(rng, 0.35, 0.75) : 1, thin = i ? 0.6f : 1;
+        const float off = i ? uniform(rng, 3, 8) * width * (i & 1 ? 1 : -1) : 0;
+        const float tilt = i ? uniform(rng, -0.05, 0.05) : 0;
+        const CgPoint beside = {at.x - off * sinf(angle), at.y + off * cosf(angle)};
+        const CgPoint from = back(beside, angle, 0.5f * length * part);
         const CgPoint middle = wander(f, from, angle + tilt - 0.5f * bend, 0.5f * length * part, 8,
-                                      0.05f, 0.5f * bend, 0.25f * width, 4, rng);
-        wander(f, middle, angle + tilt, 0.5f * length * part, 8, 0.05f, 0.5f * bend, width, 0.1f,
-               rng);
+                                      0.04f, 0.5f * bend, 0.25f * thin * width, 4, rng);
+        wander(f, middle, angle + tilt, 0.5f * length * part, 8, 0.04f, 0.5f * bend, thin * width,
+               0.1f, rng);
     }
 }
 
@@ -278,7 +281,7 @@ static void apply_drop(const CgFlaw *f, float d, CgMaterial *m)
     if (d > 0)
         return;
     const float t = cg_clamp01(-d / f->radius), dome = sqrtf(t * (2 - t));
-    m->height += f->depth * dome;
+    m->height = cg_mix(m->height, f->level, cg_smoothstep(0, 0.35f, t)) + f->depth * dome;
     m->rough = 0.08f;
     m->metal *= 1 - f->strength;
     filter(m, f->colour, cg_smoothstep(0, 0.5f, t));

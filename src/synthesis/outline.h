@@ -22,6 +22,10 @@ static inline float cg_min(float a, float b)
 {
     return a < b ? a : b;
 }
+static inline float cg_length(float x, float y)
+{
+    return sqrtf(x * x + y * y);
+}
 static inline float cg_mix(float a, float b, float t)
 {
     return a + (b - a) * t;
@@ -68,12 +72,12 @@ static inline float cg_outline_segment(CgPoint p, CgPoint a, CgPoint b)
 {
     const float px = p.x - a.x, py = p.y - a.y, bx = b.x - a.x, by = b.y - a.y;
     const float h = cg_clamp01((px * bx + py * by) / (bx * bx + by * by + 1e-12f));
-    return hypotf(px - bx * h, py - by * h);
+    return cg_length(px - bx * h, py - by * h);
 }
 static inline float cg_outline_box(CgPoint p, float half_width, float half_height, float round)
 {
     const float x = fabsf(p.x) - half_width + round, y = fabsf(p.y) - half_height + round;
-    return hypotf(cg_max(x, 0), cg_max(y, 0)) + cg_min(cg_max(x, y), 0) - round;
+    return cg_length(cg_max(x, 0), cg_max(y, 0)) + cg_min(cg_max(x, y), 0) - round;
 }
 /* INNER: the radius of the circle in it. */
 static inline float cg_outline_hexagon(CgPoint p, float inner)

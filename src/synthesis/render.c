@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#define MIN_SAMPLES     224   /* a side: fine lines survive in thumbnails */
+#define MIN_SAMPLES     160   /* a side: fine lines survive in thumbnails */
 #define OCCLUSION_REACH 0.05f /* half picture widths */
 #define MAX_SLOPE       4.0f
-#define SHADOW_STEP     0.12f /* of the way so far */
+#define SHADOW_STEP     0.08f /* of the way so far */
 #define TONE_ENTRIES    2048
 #define TONE_WHITE      1.6f /* linear light that is burnt out */
 
@@ -16,6 +16,7 @@ typedef struct {
     int size, factor, side; /* side = size * factor samples */
     float pixel;            /* distance of two samples */
     CgMaterial *material;   /* [side, side] */
+    float *height;          /* [side, side] of the material, close together */
     float *around;          /* [side, side] height, averaged over the neighbourhood */
     float *light;           /* [side, side, 3] */
     float highest;
@@ -60,6 +61,7 @@ static void sample_surface(Render *r, CgSurfaceFunction function, const void *su
             const CgPoint p = {((float)x + 0.5f) * r->pixel - 1, ((float)y + 0.5f) * r->pixel - 1};
             *m = (CgMaterial){.rough = 1};
             function(surface, p, r->pixel, m);
+            r->height[(size_t)y * r->side + x] = m->height;
             r->highest = cg_max(r->highest, m->height);
         }
     }
@@ -94,8 +96,7 @@ static void average_heights(Render *r)
     const int radius = MAX((int)(OCCLUSION_REACH / r->pixel), 1);
     g_autofree float *turned = g_new(float, count);
     g_autofree float *line = g_new(float, r->side);
-    for (size_t i = 0; i < count; i++)
-        r->around[i] = r->material[i].height;
+    memcpy(r->around, r->height, count * sizeof(float));
     for (int pass = 0; pass < 2; pass++) {
         for (int y = 0; y < r->side; y++) {
             float *row = r->around + (size_t)y * r->side;
@@ -111,18 +112,20 @@ static void average_heights(Render *r)
 static float key_visible(const Render *r, int x, int y)
 {
     const CgScene *s = r->scene;
-    const float flat = hypotf(s->key[0], s->key[1]) + 1e-6f, rise = s->key[2] / flat;
-    const float h = r->material[(size_t)y * r->side + x].height;
+    const float flat = cg_length(s->key[0], s->key[1]) + 1e-6f, rise = s->key[2] / flat;
+    const float h = r->height[(size_t)y * r->side + x], per_pixel = 1 / (r->pixel * flat);
+    const float dx = s->key[0] * per_pixel, dy = s->key[1] * per_pixel;
     float hidden = 0;
     /* Where it looks must not depend on the highest point: a defect that changes that would change
      * every shadow. */
     for (float t = r->pixel; h + t * rise < r->highest; t += cg_max(r->pixel, SHADOW_STEP * t)) {
-        const int sx = x + (int)lrintf(s->key[0] / flat * t / r->pixel);
-        const int sy = y + (int)lrintf(s->key[1] / flat * t / r->pixel);
+        const int sx = x + (int)lrintf(dx * t);
+        const int sy = y + (int)lrintf(dy * t);
         if (sx < 0 || sy < 0 || sx >= r->side || sy >= r->side)
             break;
-        const float above = r->material[(size_t)sy * r->side + sx].height - (h + t * rise);
-        hidden = cg_max(hidden, above / (s->shadow_soft * t + 0.01f));
+        const float above = r->height[(size_t)sy * r->side + sx] - (h + t * rise);
+        if (above > 0)
+            hidden = cg_max(hidden, above / (s->shadow_soft * t + 0.01f));
     }
     return 1 - cg_smoothstep(0, 1, hidden);
 }
@@ -132,10 +135,9 @@ static void surface_normal(const Render *r, int x, int y, float n[3])
 {
     const int left = MAX(x - 1, 0), right = MIN(x + 1, r->side - 1);
     const int up = MAX(y - 1, 0), down = MIN(y + 1, r->side - 1);
-    const CgMaterial *row = r->material + (size_t)y * r->side;
-    const float dx = (row[right].height - row[left].height) / (r->pixel * (float)(right - left));
-    const float dy = (r->material[(size_t)down * r->side + x].height -
-                      r->material[(size_t)up * r->side + x].height) /
+    const float *row = r->height + (size_t)y * r->side;
+    const float dx = (row[right] - row[left]) / (r->pixel * (float)(right - left));
+    const float dy = (r->height[(size_t)down * r->side + x] - r->height[(size_t)up * r->side + x]) /
                      (r->pixel * (float)(down - up));
     const float sx = CLAMP(dx, -MAX_SLOPE, MAX_SLOPE), sy = CLAMP(dy, -MAX_SLOPE, MAX_SLOPE);
     const float length = 1 / sqrtf(sx * sx + sy * sy + 1);
@@ -286,10 +288,12 @@ CgImage *cg_render(const CgScene *scene, CgSurfaceFunction function, const void 
     Render r = {.scene = scene, .size = size, .factor = factor, .side = size * factor};
     const size_t count = (size_t)r.side * r.side;
     g_autofree CgMaterial *material = g_new(CgMaterial, count);
+    g_autofree float *height = g_new(float, count);
     g_autofree float *around = g_new(float, count);
     g_autofree float *light = g_new(float, 3 * count);
     r.pixel = 2.0f / (float)r.side;
     r.material = material;
+    r.height = height;
     r.around = around;
     r.light = light;
     sample_surface(&r, function, surface);

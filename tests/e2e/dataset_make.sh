@@ -28,19 +28,19 @@ is "rows" "$(wc -l <set/manifest.jsonl)" 13
 grep -q '"image":"hex_nut/test/crack/001.png".*"prompt":"crack hex nut"' set/manifest.jsonl || fail "prompt"
 
 echo "== all categories: sound for our own reader, the same bytes on any number of threads"
-make_set "${small[@]}" --threads 1 -q --out one >/dev/null
-make_set "${small[@]}" --threads 2 -q --out two >/dev/null
-make_set "${small[@]}" --threads 3 -q --out three >/dev/null
-diff -r one two || fail "depends on threads"
-diff -r one three || fail "depends on threads"
-same_pictures one/hex_nut set/hex_nut
+make_set --size 32 --train 1 --test-good 1 --per-defect 1 --threads 2 -q --out one >/dev/null
+make_set --size 32 --train 1 --test-good 1 --per-defect 1 --threads 3 -q --out other >/dev/null
+diff -r one other || fail "depends on threads"
+make_set "${small[@]}" --categories hex_nut --threads 1 -q --out single >/dev/null
+diff -r single set || fail "depends on threads"
+same_files one/hex_nut/test/crack/000.png set/hex_nut/test/crack/000.png
 "$CAGEN" dataset check one >stdout 2>stderr || fail "check: $(cat stdout stderr)"
 grep -q "^0 problems in " stdout || fail "check: $(cat stdout)"
 "$CAGEN" dataset split one -k 1 --aliases one/prompts.json -o shots.json >/dev/null
 grep -q '"crack hex nut"' shots.json || fail "no prompt in the split"
 grep -q '"hex nut with crack"' shots.json || fail "no second phrasing in the split"
-make_set "${small[@]}" --seed 1 --categories hex_nut -q --out other >/dev/null
-! cmp -s other/hex_nut/train/good/000.png set/hex_nut/train/good/000.png || fail "the seed changes nothing"
+make_set "${small[@]}" --seed 1 --categories hex_nut -q --out seeded >/dev/null
+! cmp -s seeded/hex_nut/train/good/000.png set/hex_nut/train/good/000.png || fail "the seed changes nothing"
 
 echo "== sizes"
 for size in 64 100 256; do
@@ -50,7 +50,7 @@ done
 
 echo "== twins: outside the mask the same picture"
 make_set "${small[@]}" --categories wood --twins twins -q --out twinned >/dev/null
-same_pictures twinned/wood one/wood
+same_files twinned/wood/test/hole/000.png one/wood/test/hole/000.png
 for twin in twins/wood/*/*.png; do
     defect=$(basename "$(dirname "$twin")") stem=$(basename "$twin" .png)
     changed=$("$CAGEN_TOOLS/compare_pictures" "$twin" "twinned/wood/test/$defect/$stem.png" \
@@ -65,11 +65,11 @@ rm set/hex_nut/test/crack/001.png
 touch set/hex_nut/test/crack/.cagen-01234567.tmp
 make_set "${small[@]}" --categories hex_nut --out set 2>stderr >/dev/null
 grep -q '^drew 1 image, 12 were there already; ' stderr || fail "summary: $(cat stderr)"
-same_pictures set/hex_nut one/hex_nut
+same_pictures set/hex_nut single/hex_nut
 make_set "${small[@]}" --categories wood,hex_nut -q --out set >/dev/null
 make_set "${small[@]}" --train 5 --categories hex_nut -q --out set >/dev/null
 is "more" "$(find set/hex_nut/train -name '*.png' | wc -l)" 5
-same_files set/hex_nut/train/good/002.png one/hex_nut/train/good/002.png
+same_files set/hex_nut/train/good/002.png single/hex_nut/train/good/002.png
 refused 2 "was made with other settings" "${small[@]}" --seed 2 --categories hex_nut --out set
 refused 2 "another count of digits" "${small[@]}" --train 1001 --categories hex_nut --out set
 
