@@ -195,3 +195,32 @@ void cg_check_attention_backward(const CgAttention *a, const CgAttentionGradient
     g_assert(a->lse && g->dy && g->dq && g->dk && g->dv);
     g_assert(g->dy_row >= row && g->dq_row >= row && g->dk_row >= row && g->dv_row >= row);
 }
+
+void cg_check_batch_norm(const CgTensor *x, const CgTensor *gamma, const CgTensor *beta,
+                         const CgTensor *mean, const CgTensor *variance, const CgTensor *y)
+{
+    cg_check_same("batch norm", x, y);
+    check_vector("batch norm gamma", gamma, last(x));
+    check_vector("batch norm beta", beta, last(x));
+    cg_check_gradient("batch norm mean", mean, (size_t)last(x));
+    cg_check_gradient("batch norm variance", variance, (size_t)last(x));
+}
+
+void cg_check_max_pool2d(const CgPoolGeometry *g, const CgTensor *x, const CgTensor *y)
+{
+    check_types("max pool", x, y);
+    g_assert(x->shape.rank == 4 && g->kernel > 0 && g->stride > 0);
+    g_assert(g->pad >= 0 && 2 * g->pad <= g->kernel);
+    int64_t h = x->shape.d[1] + 2 * g->pad - g->kernel;
+    int64_t w = x->shape.d[2] + 2 * g->pad - g->kernel;
+    g_assert(h >= 0 && w >= 0);
+    cg_assert_shape("max pool", y,
+                    CG_SHAPE(x->shape.d[0], h / g->stride + 1, w / g->stride + 1, x->shape.d[3]));
+}
+
+void cg_check_average_pool(const CgTensor *x, const CgTensor *y)
+{
+    check_types("average pool", x, y);
+    g_assert(x->shape.rank >= 2);
+    cg_assert_shape("average pool", y, CG_SHAPE(x->shape.d[0], last(x)));
+}

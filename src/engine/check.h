@@ -23,9 +23,14 @@ void cg_check_geglu(const CgTensor *x, const CgTensor *y);
 void cg_check_add_channels(const CgTensor *x, const CgTensor *v, const CgTensor *y);
 void cg_check_upsample(const CgTensor *x, const CgTensor *y);
 void cg_check_concat(const CgTensor *a, const CgTensor *b, const CgTensor *y);
+/* MEAN and VARIANCE may be NULL. */
+void cg_check_batch_norm(const CgTensor *x, const CgTensor *gamma, const CgTensor *beta,
+                         const CgTensor *mean, const CgTensor *variance, const CgTensor *y);
+void cg_check_max_pool2d(const CgPoolGeometry *g, const CgTensor *x, const CgTensor *y);
+void cg_check_average_pool(const CgTensor *x, const CgTensor *y);
 /* DA or DB may be NULL. */
 void cg_check_split(const CgTensor *dy, int64_t ca, const CgTensor *da, const CgTensor *db);
-/* Gradients of parameters: f32 of COUNT elements, or NULL. */
+/* Gradients of parameters, running statistics: f32 of COUNT elements, or NULL. */
 void cg_check_gradient(const char *what, const CgTensor *gradient, size_t count);
 /* X or DX, and Y or DY of a convolution (linear layer) of G in DTYPE. */
 void cg_check_conv2d_backward(const CgConvGeometry *g, CgDType dtype, const CgTensor *x,

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "tensor/tensor.h"
 
-#define CG_ENGINE_VERSION 2
+#define CG_ENGINE_VERSION 3
 
 typedef enum {
     CG_ACT_NONE,
@@ -22,6 +22,7 @@ typedef enum {
     CG_ACT_GELU,       /* x * Phi(x), exact (erf) */
     CG_ACT_QUICK_GELU, /* x * sigmoid(1.702 x) */
     CG_ACT_RELU,
+    CG_ACT_SIGMOID, /* 1 / (1 + exp(-x)) */
 } CgActivation;
 
 typedef struct {
@@ -30,6 +31,11 @@ typedef struct {
     int stride;                                   /* the same both ways */
     int pad_top, pad_bottom, pad_left, pad_right; /* zeros */
 } CgConvGeometry;
+
+/* Square windows; padding counts as minus infinity. */
+typedef struct {
+    int kernel, stride, pad;
+} CgPoolGeometry;
 
 /* A convolution kernel or linear matrix with its bias, in the engine's own packed form. */
 typedef struct CgWeight CgWeight;
@@ -113,6 +119,17 @@ typedef struct {
      * y = act((x - mean) / sqrt(var + eps) * gamma + beta). y may be x. */
     void (*group_norm)(CgEngine *e, const CgTensor *x, int groups, float eps, const CgTensor *gamma,
                        const CgTensor *beta, CgActivation act, CgTensor *y);
+    /* x [.., c], statistics per channel over all positions of all samples, biased variance;
+     * otherwise as group_norm. RUNNING_MEAN and RUNNING_VARIANCE, f32 [c] or NULL, move by MOMENTUM
+     * towards the batch's mean and unbiased variance (torch.nn.BatchNorm2d in training). y may be
+     * x. */
+    void (*batch_norm)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgActivation act, float momentum,
+                       CgTensor *running_mean, CgTensor *running_variance, CgTensor *y);
+    /* The same with given statistics. y may be x. */
+    void (*batch_norm_fixed)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                             const CgTensor *variance, CgTensor *y);
     /* Over the last dim. y may be x. */
     void (*layer_norm)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
                        const CgTensor *beta, CgTensor *y);
@@ -126,6 +143,13 @@ typedef struct {
     void (*add_channels)(CgEngine *e, const CgTensor *x, const CgTensor *v, CgTensor *y);
     /* x [n, h, w, c] -> y [n, h', w', c]: source index = floor(i * h / h'). */
     void (*upsample_nearest)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* The same shapes; corners fall on corners: source position = i * (h - 1) / (h' - 1). */
+    void (*upsample_bilinear)(CgEngine *e, const CgTensor *x, CgTensor *y);
+    /* x [n, h, w, c] -> y [n, h', w', c], h' = (h + 2 pad - kernel) / stride + 1; every window must
+     * meet the image. NaN is the largest. */
+    void (*max_pool2d)(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x, CgTensor *y);
+    /* x [n, .., c] -> y [n, c]: the mean over all positions. */
+    void (*average_pool)(CgEngine *e, const CgTensor *x, CgTensor *y);
     /* a [.., ca], b [.., cb] -> y [.., ca + cb]. */
     void (*concat)(CgEngine *e, const CgTensor *a, const CgTensor *b, CgTensor *y);
     /* Over the last dim, maximum subtracted, sums in f32. y may be x. */
@@ -162,6 +186,10 @@ typedef struct {
                                 const CgTensor *gamma, const CgTensor *beta, CgActivation act,
                                 const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
                                 CgTensor *dbeta);
+    /* Of batch_norm: x, gamma, beta, act as in the forward call. dx may be dy. */
+    void (*batch_norm_backward)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                                CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta);
     /* dx may be dy. */
     void (*layer_norm_backward)(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
                                 const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
@@ -176,6 +204,12 @@ typedef struct {
     void (*add_channels_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dv);
     /* dy [n, h', w', c] -> dx [n, h, w, c]. */
     void (*upsample_nearest_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dx);
+    void (*upsample_bilinear_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dx);
+    /* To the first of the largest in each window, rows first. */
+    void (*max_pool2d_backward)(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x,
+                                const CgTensor *dy, CgTensor *dx);
+    /* dy [n, c] -> dx [n, .., c]. */
+    void (*average_pool_backward)(CgEngine *e, const CgTensor *dy, CgTensor *dx);
     /* concat: dy [.., ca + cb] -> da [.., ca], db [.., cb]; either may be NULL, with CA given. */
     void (*split)(CgEngine *e, const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db);
     /* From the forward's result y. dx may be dy. */

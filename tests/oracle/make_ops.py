@@ -72,6 +72,40 @@ def group_norm(case, x, groups, eps, act=None, **how):
     return (act(y) if act else y).permute(0, 2, 3, 1)
 
 
+def batch_norm(case, x, eps=1e-5, act=None, **how):
+    """y, then the running mean and variance."""
+    gamma, beta = norm_parameters(case, x[-1])
+    running = [
+        given(case, "mean", (x[-1],)).detach().clone(),
+        given(case, "variance", (x[-1],), mean=1, deviation=0.3).detach().clone(),
+    ]
+    del INPUTS["mean"], INPUTS["variance"]
+    y = F.batch_norm(image(case, "x", x, **how), *running, gamma, beta, True, 0.1, eps)
+    y = (act(y) if act else y).permute(0, 2, 3, 1)
+    return (y, *running)
+
+
+def batch_norm_fixed(case, x, eps=1e-5):
+    gamma, beta = norm_parameters(case, x[-1])
+    mean = given(case, "mean", (x[-1],)).detach()
+    variance = given(case, "variance", (x[-1],), mean=1, deviation=0.3).detach()
+    y = F.batch_norm(image(case, "x", x), mean, variance, gamma, beta, False, 0.1, eps)
+    return y.permute(0, 2, 3, 1)
+
+
+def bilinear(case, x, size):
+    y = F.interpolate(image(case, "x", x), size=size, mode="bilinear", align_corners=True)
+    return y.permute(0, 2, 3, 1)
+
+
+def max_pool(case, x, kernel, stride, pad):
+    return F.max_pool2d(image(case, "x", x), kernel, stride, pad).permute(0, 2, 3, 1)
+
+
+def average_pool(case, x):
+    return image(case, "x", x).mean((2, 3))
+
+
 def layer_norm(case, x, eps, **how):
     gamma, beta = norm_parameters(case, x[-1])
     return F.layer_norm(given(case, "x", x, **how), x[-1:], gamma, beta, eps)
@@ -131,6 +165,14 @@ ROWS = {
     "geglu of odd columns": (pointwise, (2, 29, 86), geglu),
     "add channels": (add_channels, (3, 5, 7, 35)),
     "upsample to odd sizes": (upsample, (2, 5, 7, 19), (9, 13)),
+    "sigmoid": (pointwise, (2, 55, 37), torch.sigmoid),
+    "batch norm": (batch_norm, (3, 9, 7, 21)),
+    "batch norm fixed": (batch_norm_fixed, (3, 9, 7, 21)),
+    "bilinear twice": (bilinear, (2, 5, 7, 19), (10, 14)),
+    "bilinear to odd sizes": (bilinear, (2, 4, 6, 33), (13, 9)),
+    "max pool 2x2": (max_pool, (2, 11, 8, 21), 2, 2, 0),
+    "max pool 3x3 padded": (max_pool, (2, 12, 9, 35), 3, 2, 1),
+    "average pool": (average_pool, (3, 7, 5, 37)),
     "softmax of short rows": (pointwise, (11, 3), lambda x: x.softmax(-1)),
 }
 # Rows that have their gradients stored.
@@ -152,8 +194,13 @@ GRADIENTS = [
     "upsample to odd sizes",
     "softmax of short rows",
     "add channels",
+    "batch norm",
+    "bilinear twice",
+    "bilinear to odd sizes",
+    "max pool 2x2",
+    "max pool 3x3 padded",
 ]
-DEVIATIONS = {"silu": 4, "gelu": 3, "quick gelu": 4, "geglu": 3}
+DEVIATIONS = {"sigmoid": 4, "silu": 4, "gelu": 3, "quick gelu": 4, "geglu": 3}
 
 
 def result(name):
@@ -163,9 +210,15 @@ def result(name):
     return make(name, *arguments, **how)
 
 
+def flat(y):
+    """Several results (running statistics) one after the other."""
+    return torch.cat([part.flatten() for part in y]) if isinstance(y, tuple) else y
+
+
 def gradients(name):
     """d + input's name for every input; optable.c's bias is db, the first of two is da."""
     y = result(name)
+    y = y[0] if isinstance(y, tuple) else y
     inputs = dict(INPUTS)
     names = {"bias": "db", "a": "da", "b": "db"}
     gradient = torch.autograd.grad(y, list(inputs.values()), given(name, "dy", tuple(y.shape)))
@@ -179,7 +232,7 @@ def save(tensors, path):
 
 def main():
     out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures"
-    save({name: result(name) for name in ROWS}, out / "ops.safetensors")
+    save({name: flat(result(name)) for name in ROWS}, out / "ops.safetensors")
     save(
         {f"{name}/{which}": g for name in GRADIENTS for which, g in gradients(name).items()},
         out / "gradients.safetensors",

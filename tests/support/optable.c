@@ -133,6 +133,27 @@ static const OpCase cases[] = {
     {"scale", OP_SCALE, .x = {3, {2, 55, 37}}, .scale = -0.37F},
     {"scale of many in place", OP_SCALE, .x = {3, {3, 12345, 1}}, .scale = 1.7F, .in_place = TRUE},
 
+    {"sigmoid", OP_ACTIVATE, .x = {3, {2, 55, 37}}, .act = CG_ACT_SIGMOID, .deviation = 4},
+    {"batch norm", OP_BATCH_NORM, .x = {4, {3, 9, 7, 21}}, .eps = 1e-5F},
+    {"batch norm relu", OP_BATCH_NORM, .x = {4, {2, 31, 33, 40}}, .eps = 1e-5F, .act = CG_ACT_RELU},
+    {"batch norm of rows in place", OP_BATCH_NORM, .x = {2, {700, 67}}, .eps = 1e-5F, .in_place = TRUE},
+    {"batch norm far from zero", OP_BATCH_NORM, .x = {4, {2, 33, 21, 24}}, .eps = 1e-5F, .mean = 1000},
+    {"batch norm fixed", OP_BATCH_NORM_FIXED, .x = {4, {3, 9, 7, 21}}, .eps = 1e-5F},
+    {"batch norm fixed relu in place", OP_BATCH_NORM_FIXED, .x = {4, {2, 31, 33, 40}}, .eps = 1e-5F, .act = CG_ACT_RELU, .in_place = TRUE},
+    {"batch norm relu 8x64x64x128", OP_BATCH_NORM, .large = TRUE, .x = {4, {8, 64, 64, 128}}, .eps = 1e-5F, .act = CG_ACT_RELU},
+
+    {"bilinear twice", OP_BILINEAR, .x = {4, {2, 5, 7, 19}}, .to_h = 10, .to_w = 14},
+    {"bilinear to odd sizes", OP_BILINEAR, .x = {4, {2, 4, 6, 33}}, .to_h = 13, .to_w = 9},
+    {"bilinear of one pixel", OP_BILINEAR, .x = {4, {2, 1, 1, 8}}, .to_h = 2, .to_w = 2},
+    {"bilinear of many", OP_BILINEAR, .x = {4, {1, 31, 17, 40}}, .to_h = 62, .to_w = 34},
+    {"bilinear 4x64x64x256", OP_BILINEAR, .large = TRUE, .x = {4, {4, 64, 64, 256}}, .to_h = 128, .to_w = 128},
+    {"max pool 2x2", OP_MAX_POOL, .x = {4, {2, 11, 8, 21}}, .kernel = 2, .stride = 2},
+    {"max pool 3x3 padded", OP_MAX_POOL, .x = {4, {2, 12, 9, 35}}, .kernel = 3, .stride = 2, .pad = {1}},
+    {"max pool of many", OP_MAX_POOL, .x = {4, {1, 63, 61, 40}}, .kernel = 3, .stride = 2, .pad = {1}},
+    {"max pool 4x128x128x128", OP_MAX_POOL, .large = TRUE, .x = {4, {4, 128, 128, 128}}, .kernel = 2, .stride = 2},
+    {"average pool", OP_AVERAGE_POOL, .x = {4, {3, 7, 5, 37}}},
+    {"average pool of many", OP_AVERAGE_POOL, .x = {4, {2, 31, 33, 64}}},
+
     {"cast", OP_CAST, .x = {3, {2, 55, 37}}},
     {"cast of many", OP_CAST, .x = {2, {3, 20001}}, .deviation = 1e3},
     {"cast 2x64x64x320", OP_CAST, .large = TRUE, .x = {4, {2, 64, 64, 320}}},
@@ -157,6 +178,7 @@ struct OpRun {
     CgEngine *engine;
     CgDType dtype;
     CgTensor *x, *b, *v;    /* inputs in DTYPE; attention: q, k, v */
+    CgTensor *running[2];   /* mean and variance of batch norm */
     CgTensor *gamma, *beta; /* f32 parameters; gamma is also the vector of add_channels */
     CgTensor *bias, *residual;
     CgWeight *weight;
@@ -232,7 +254,15 @@ static CgShape output_shape(const OpCase *c)
         return CG_SHAPE(c->x.d[0], c->x.d[1], attention_row(c));
     case OP_GEGLU:
         return with_last(c->x, last(c) / 2);
+    case OP_MAX_POOL: {
+        CgPoolGeometry p = {c->kernel, c->stride, c->pad[0]};
+        return CG_SHAPE(c->x.d[0], (c->x.d[1] + 2 * p.pad - p.kernel) / p.stride + 1,
+                        (c->x.d[2] + 2 * p.pad - p.kernel) / p.stride + 1, c->x.d[3]);
+    }
+    case OP_AVERAGE_POOL:
+        return CG_SHAPE(c->x.d[0], last(c));
     case OP_UPSAMPLE:
+    case OP_BILINEAR:
         return CG_SHAPE(c->x.d[0], c->to_h, c->to_w, c->x.d[3]);
     case OP_CONCAT:
         return with_last(c->x, last(c) + c->out);
@@ -284,6 +314,11 @@ OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype)
     case OP_LINEAR:
         prepare_weight(run);
         break;
+    case OP_BATCH_NORM:
+    case OP_BATCH_NORM_FIXED:
+        run->running[0] = input(run->engine, c, "mean", CG_F32, CG_SHAPE(last(c)), c->mean, 1);
+        run->running[1] = input(run->engine, c, "variance", CG_F32, CG_SHAPE(last(c)), 1, 0.3);
+        /* fall through */
     case OP_GROUP_NORM:
     case OP_LAYER_NORM:
         run->gamma = input(run->engine, c, "gamma", CG_F32, CG_SHAPE(last(c)), 1, 0.3);
@@ -315,6 +350,13 @@ static const CgTensor *in_place_of(const OpRun *run)
 
 void optable_reset(OpRun *run)
 {
+    if (run->c->op == OP_BATCH_NORM)
+        for (int i = 0; i < 2; i++) {
+            g_autoptr(CgTensor) start =
+                input(run->engine, run->c, i ? "variance" : "mean", CG_F32, run->running[i]->shape,
+                      i ? 1 : run->c->mean, i ? 0.3 : 1);
+            memcpy(run->running[i]->data, start->data, cg_tensor_bytes(start));
+        }
     const CgTensor *from = in_place_of(run);
     if (from)
         memcpy(run->y->data, from->data, cg_tensor_bytes(run->y));
@@ -402,6 +444,25 @@ gboolean optable_execute(OpRun *run, GError **error)
     case OP_SCALE:
         ops->scale(e, x, c->scale, y);
         break;
+    case OP_BATCH_NORM:
+        ops->batch_norm(e, x, c->eps, run->gamma, run->beta, c->act, 0.1F, run->running[0],
+                        run->running[1], y);
+        break;
+    case OP_BATCH_NORM_FIXED:
+        ops->batch_norm_fixed(e, x, c->eps, run->gamma, run->beta, c->act, run->running[0],
+                              run->running[1], y);
+        break;
+    case OP_BILINEAR:
+        ops->upsample_bilinear(e, x, y);
+        break;
+    case OP_MAX_POOL: {
+        CgPoolGeometry g = {c->kernel, c->stride, c->pad[0]};
+        ops->max_pool2d(e, &g, x, y);
+        break;
+    }
+    case OP_AVERAGE_POOL:
+        ops->average_pool(e, x, y);
+        break;
     }
     return TRUE;
 }
@@ -426,7 +487,16 @@ static CgTensor *used(const OpRun *run, const CgTensor *t)
 
 CgTensor *optable_output(const OpRun *run)
 {
-    return used(run, run->y);
+    CgTensor *y = used(run, run->y);
+    if (run->c->op != OP_BATCH_NORM)
+        return y;
+    size_t c = run->running[0]->count, count = y->count;
+    CgTensor *all = cg_tensor_new(CG_F32, CG_SHAPE((int64_t)(count + 2 * c)));
+    memcpy(all->data, y->data, count * sizeof(float));
+    for (size_t i = 0; i < 2; i++)
+        memcpy(cg_tensor_f32(all) + count + i * c, run->running[i]->data, c * sizeof(float));
+    cg_tensor_unref(y);
+    return all;
 }
 
 /* ---- backward ------------------------------------------------------------------------------ */
@@ -440,6 +510,7 @@ gboolean optable_has_backward(const OpCase *c)
     case OP_ADD:
     case OP_CAST:
     case OP_SCALE:
+    case OP_BATCH_NORM_FIXED:
         return FALSE;
     default:
         return TRUE;
@@ -476,6 +547,7 @@ void optable_backward_prepare(OpRun *run)
         add_gradient(run, "dv", run->v, FALSE);
         break;
     case OP_GROUP_NORM:
+    case OP_BATCH_NORM:
     case OP_LAYER_NORM:
         add_gradient(run, "dx", run->x, FALSE);
         add_gradient(run, "dgamma", run->gamma, TRUE);
@@ -551,6 +623,21 @@ gboolean optable_backward(OpRun *run, GError **error)
     case OP_GROUP_NORM:
         ops->group_norm_backward(e, run->x, c->groups, c->eps, run->gamma, run->beta, c->act, dy,
                                  g[0].d, g[1].d, g[2].d);
+        break;
+    case OP_BATCH_NORM:
+        ops->batch_norm_backward(e, run->x, c->eps, run->gamma, run->beta, c->act, dy, g[0].d,
+                                 g[1].d, g[2].d);
+        break;
+    case OP_BILINEAR:
+        ops->upsample_bilinear_backward(e, dy, g[0].d);
+        break;
+    case OP_MAX_POOL: {
+        CgPoolGeometry pool = {c->kernel, c->stride, c->pad[0]};
+        ops->max_pool2d_backward(e, &pool, run->x, dy, g[0].d);
+        break;
+    }
+    case OP_AVERAGE_POOL:
+        ops->average_pool_backward(e, dy, g[0].d);
         break;
     case OP_LAYER_NORM:
         ops->layer_norm_backward(e, run->x, c->eps, run->gamma, dy, g[0].d, g[1].d, g[2].d);
@@ -647,6 +734,8 @@ void optable_free(OpRun *run)
         cg_tensor_unref(run->gradients[i].d);
         cg_tensor_unref(run->gradients[i].start);
     }
+    for (int i = 0; i < 2; i++)
+        cg_tensor_unref(run->running[i]);
     if (run->weight)
         run->engine->ops->weight_free(run->engine, run->weight);
     g_free(run->lse);
@@ -699,6 +788,8 @@ double optable_backward_bytes(const OpCase *c, CgDType dtype)
     case OP_ADD_CHANNELS:
         return dy;
     case OP_UPSAMPLE:
+    case OP_BILINEAR:
+    case OP_AVERAGE_POOL:
         return dy + x;
     case OP_CONCAT:
         return 2 * dy;

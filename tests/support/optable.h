@@ -30,6 +30,11 @@ typedef enum {
     OP_SOFTMAX,
     OP_CAST, /* to the other one of f32 and bf16 */
     OP_SCALE,
+    OP_BATCH_NORM,       /* with running statistics, which optable_output appends */
+    OP_BATCH_NORM_FIXED, /* given statistics */
+    OP_BILINEAR,
+    OP_MAX_POOL,
+    OP_AVERAGE_POOL,
 } OpTableKind;
 
 typedef struct {
@@ -42,8 +47,8 @@ typedef struct {
     CgActivation act;
     /* conv and linear */
     int out;            /* c_out; concat: channels of the second input */
-    int kernel, stride; /* 0 stands for 1 */
-    int pad[4];         /* top, bottom, left, right */
+    int kernel, stride; /* also of max pooling; 0 stands for 1 */
+    int pad[4];         /* top, bottom, left, right; max pooling: the first */
     gboolean residual, no_bias;
     gboolean other_bias; /* a bias given with the call */
     CgDType weight_type; /* of the stored weight */
@@ -70,7 +75,8 @@ OpRun *optable_prepare(const OpCase *c, CgEngine *engine, CgDType dtype);
 /* Fills the output with NaN, or with the input when it is in place. */
 void optable_reset(OpRun *run);
 gboolean optable_execute(OpRun *run, GError **error);
-/* The result as new f32 [count]; what lies between strided rows must be untouched. */
+/* The result as new f32 [count], and running statistics behind it; what lies between strided rows
+ * must be untouched. */
 CgTensor *optable_output(const OpRun *run);
 void optable_free(OpRun *run);
 

@@ -179,12 +179,14 @@ static double loss_beside(OpRun *run, guint i, const CgTensor *base, guint64 tri
 }
 
 /* Between two points near each other, the change of sum(dy y) is what the gradient says. Results
- * are f32 and ReLU has a corner: that is what most of the difference comes from. */
+ * are f32, ReLU has a corner and windows change their largest: that is what most of the difference
+ * comes from. */
 static void test_ref_gradients_equal_differences(gconstpointer data)
 {
     const Row *row = data;
     OpCase c = *row->c;
     c.in_place = FALSE;
+    gboolean corners = c.act == CG_ACT_RELU || c.op == OP_MAX_POOL;
     g_autoptr(CgEngine) ref = cg_engine_ref_new();
     g_autoptr(OpRun) run = optable_prepare(&c, ref, CG_F32);
     optable_backward_prepare(run);
@@ -208,7 +210,7 @@ static void test_ref_gradients_equal_differences(gconstpointer data)
                 norm += d * d;
             }
             double difference = fabs(got - want) / (2 * (double)h * sqrt(MAX(norm, 1e-9)));
-            if (!(difference <= (c.act == CG_ACT_RELU ? 1e-2 : 1e-3)))
+            if (!(difference <= (corners ? 5e-2 : 1e-3)))
                 g_test_fail_printf("%s: a change of %g instead of %g",
                                    optable_gradient_name(run, i), want, got);
         }

@@ -125,6 +125,60 @@ static void cast(CgEngine *e, const CgTensor *x, CgTensor *y)
     cpu(e)->kernels->cast(x, y);
 }
 
+static void batch_norm(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgActivation act, float momentum,
+                       CgTensor *running_mean, CgTensor *running_variance, CgTensor *y)
+{
+    cpu(e)->kernels->batch_norm(cpu(e)->pool, x, eps, gamma, beta, act, momentum, running_mean,
+                                running_variance, y);
+}
+
+static void batch_norm_fixed(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                             const CgTensor *variance, CgTensor *y)
+{
+    cpu(e)->kernels->batch_norm_fixed(cpu(e)->pool, x, eps, gamma, beta, act, mean, variance, y);
+}
+
+static void batch_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                                CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    cpu(e)->kernels->batch_norm_backward(cpu(e)->pool, x, eps, gamma, beta, act, dy, dx, dgamma,
+                                         dbeta);
+}
+
+static void upsample_bilinear(CgEngine *e, const CgTensor *x, CgTensor *y)
+{
+    cpu(e)->kernels->upsample_bilinear(cpu(e)->pool, x, y);
+}
+
+static void upsample_bilinear_backward(CgEngine *e, const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->upsample_bilinear_backward(cpu(e)->pool, dy, dx);
+}
+
+static void max_pool2d(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x, CgTensor *y)
+{
+    cpu(e)->kernels->max_pool2d(g, x, y);
+}
+
+static void max_pool2d_backward(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x,
+                                const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->max_pool2d_backward(cpu(e)->pool, g, x, dy, dx);
+}
+
+static void average_pool(CgEngine *e, const CgTensor *x, CgTensor *y)
+{
+    cpu(e)->kernels->average_pool(cpu(e)->pool, x, y);
+}
+
+static void average_pool_backward(CgEngine *e, const CgTensor *dy, CgTensor *dx)
+{
+    cpu(e)->kernels->average_pool_backward(dy, dx);
+}
+
 static void scale(CgEngine *e, const CgTensor *x, float factor, CgTensor *y)
 {
     cpu(e)->kernels->scale(x, factor, y);
@@ -265,6 +319,15 @@ static const CgEngineOps cpu_ops = {
     .concat = concat,
     .softmax = softmax,
     .cast = cast,
+    .batch_norm = batch_norm,
+    .batch_norm_fixed = batch_norm_fixed,
+    .batch_norm_backward = batch_norm_backward,
+    .upsample_bilinear = upsample_bilinear,
+    .upsample_bilinear_backward = upsample_bilinear_backward,
+    .max_pool2d = max_pool2d,
+    .max_pool2d_backward = max_pool2d_backward,
+    .average_pool = average_pool,
+    .average_pool_backward = average_pool_backward,
     .scale = scale,
     .conv2d_backward_data = conv2d_backward_data,
     .conv2d_backward_weights = conv2d_backward_weights,

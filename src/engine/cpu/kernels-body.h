@@ -14,6 +14,7 @@
 #include "engine/cpu/pointwise-body.h"
 /**/
 #include "engine/cpu/pointwise-backward-body.h"
+#include "engine/cpu/resample-body.h"
 #include "engine/cpu/weights-gradient-body.h"
 
 const CgCpuKernels KERNELS_SYMBOL = {
@@ -29,6 +30,15 @@ const CgCpuKernels KERNELS_SYMBOL = {
     .softmax = softmax,
     .cast = cast,
     .scale = scale,
+    .batch_norm = batch_norm,
+    .batch_norm_fixed = batch_norm_fixed,
+    .batch_norm_backward = batch_norm_backward,
+    .upsample_bilinear = upsample_bilinear,
+    .upsample_bilinear_backward = upsample_bilinear_backward,
+    .max_pool2d = max_pool2d,
+    .max_pool2d_backward = max_pool2d_backward,
+    .average_pool = average_pool,
+    .average_pool_backward = average_pool_backward,
     .group_norm_backward = group_norm_backward,
     .layer_norm_backward = layer_norm_backward,
     .activate_backward = activate_backward,

@@ -29,12 +29,24 @@ typedef struct {
     void (*softmax)(const CgTensor *x, CgTensor *y);
     void (*cast)(const CgTensor *x, CgTensor *y);
     void (*scale)(const CgTensor *x, float factor, CgTensor *y);
+    void (*batch_norm)(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgActivation act, float momentum,
+                       CgTensor *running_mean, CgTensor *running_variance, CgTensor *y);
+    void (*batch_norm_fixed)(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                             const CgTensor *variance, CgTensor *y);
+    void (*upsample_bilinear)(CgPool *pool, const CgTensor *x, CgTensor *y);
+    void (*max_pool2d)(const CgPoolGeometry *g, const CgTensor *x, CgTensor *y);
+    void (*average_pool)(CgPool *pool, const CgTensor *x, CgTensor *y);
 
     /* Those with sums to merge take memory for them from the pool's scratch. */
     void (*group_norm_backward)(CgPool *pool, const CgTensor *x, int groups, float eps,
                                 const CgTensor *gamma, const CgTensor *beta, CgActivation act,
                                 const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
                                 CgTensor *dbeta);
+    void (*batch_norm_backward)(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                                CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta);
     void (*layer_norm_backward)(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
                                 const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
                                 CgTensor *dbeta);
@@ -45,6 +57,10 @@ typedef struct {
     void (*column_sums)(CgPool *pool, const CgTensor *x, size_t samples, float *sums);
     void (*add_channels_backward)(CgPool *pool, const CgTensor *dy, CgTensor *dv);
     void (*upsample_nearest_backward)(const CgTensor *dy, CgTensor *dx);
+    void (*upsample_bilinear_backward)(CgPool *pool, const CgTensor *dy, CgTensor *dx);
+    void (*max_pool2d_backward)(CgPool *pool, const CgPoolGeometry *g, const CgTensor *x,
+                                const CgTensor *dy, CgTensor *dx);
+    void (*average_pool_backward)(const CgTensor *dy, CgTensor *dx);
     void (*split)(const CgTensor *dy, int64_t ca, CgTensor *da, CgTensor *db);
     void (*softmax_backward)(const CgTensor *y, const CgTensor *dy, CgTensor *dx);
     void (*adamw)(const CgAdamw *step, size_t count, float *w, const float *g, float *m, float *v);

@@ -95,6 +95,7 @@ VINLINE void group_norm_data_rows(CgDType t, CgActivation act, const GroupNormBa
         GROUP_NORM_CASE(t, CG_ACT_GELU, call)                                                      \
         GROUP_NORM_CASE(t, CG_ACT_QUICK_GELU, call)                                                \
         GROUP_NORM_CASE(t, CG_ACT_RELU, call)                                                      \
+        GROUP_NORM_CASE(t, CG_ACT_SIGMOID, call)                                                   \
     }
 /* CALL sees constants T and ACT. */
 #define GROUP_NORM_TYPED(g, call)                                                                  \
@@ -196,18 +197,19 @@ static void group_norm_backward_run(const GroupNormBackward *b, int threads)
     }
 }
 
-static void group_norm_backward(CgPool *pool, const CgTensor *x, int groups, float eps,
-                                const CgTensor *gamma, const CgTensor *beta, CgActivation act,
-                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+/* x as SAMPLES samples. */
+static void norm_backward(CgPool *pool, const CgTensor *x, size_t samples, size_t groups, float eps,
+                          const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                          const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
 {
-    cg_check_group_norm(x, groups, gamma, beta, dy);
-    cg_check_same("group norm backward", x, dx);
+    cg_check_same("norm backward", x, dx);
     cg_check_gradient("dgamma", dgamma, work_columns(x));
     cg_check_gradient("dbeta", dbeta, work_columns(x));
     if (x->count == 0)
         return;
-    GroupNormBackward b = {
-        .g = group_norm_of(x, groups, eps, gamma, beta, act), .dy = dy->data, .dx = dx->data};
+    GroupNormBackward b = {.g = group_norm_of(x, samples, groups, eps, gamma, beta, act),
+                           .dy = dy->data,
+                           .dx = dx->data};
     GroupNorm *g = &b.g;
     int threads = work_threads(x->count);
     size_t moments = g->n * g->tasks * g->groups * sizeof(Moments);
@@ -225,6 +227,23 @@ static void group_norm_backward(CgPool *pool, const CgTensor *x, int groups, flo
         add_sums(dbeta, sample);
         add_sums(dgamma, sample + g->c);
     }
+}
+
+static void group_norm_backward(CgPool *pool, const CgTensor *x, int groups, float eps,
+                                const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    cg_check_group_norm(x, groups, gamma, beta, dy);
+    norm_backward(pool, x, (size_t)x->shape.d[0], (size_t)groups, eps, gamma, beta, act, dy, dx,
+                  dgamma, dbeta);
+}
+
+static void batch_norm_backward(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                                const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                                CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    cg_check_batch_norm(x, gamma, beta, NULL, NULL, dy);
+    norm_backward(pool, x, 1, work_columns(x), eps, gamma, beta, act, dy, dx, dgamma, dbeta);
 }
 
 /* ---- layer norm ---------------------------------------------------------------------------- */

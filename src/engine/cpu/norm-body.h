@@ -23,6 +23,8 @@ VINLINE V activate_vector(CgActivation act, V x)
         return v_sigmoid_times(x, 1.702f);
     case CG_ACT_RELU:
         return v_max(v_zero(), x);
+    case CG_ACT_SIGMOID:
+        return v_sigmoid(x);
     case CG_ACT_NONE:
         break;
     }
@@ -40,6 +42,10 @@ VINLINE V slope_vector(CgActivation act, V x)
         return v_sigmoid_times_slope(x, 1.702f);
     case CG_ACT_RELU:
         return v_select(x <= 0.0f, v_zero(), v_select(x > 0.0f, v_set(1.0f), x)); /* NaN stays */
+    case CG_ACT_SIGMOID: {
+        V s = v_sigmoid(x);
+        return s * (v_set(1.0f) - s);
+    }
     case CG_ACT_NONE:
         break;
     }
@@ -243,6 +249,7 @@ static void task_normalise(const GroupNorm *g, size_t sample, size_t task)
         CASE(t, CG_ACT_GELU)                                                                       \
         CASE(t, CG_ACT_QUICK_GELU)                                                                 \
         CASE(t, CG_ACT_RELU)                                                                       \
+        CASE(t, CG_ACT_SIGMOID)                                                                    \
     }
     if (g->t == CG_F32)
         CASES(CG_F32)
@@ -271,15 +278,15 @@ static void group_norm_run(const GroupNorm *g, int threads)
     }
 }
 
-/* What follows from the arguments; the rest is 0. */
-static GroupNorm group_norm_of(const CgTensor *x, int groups, float eps, const CgTensor *gamma,
-                               const CgTensor *beta, CgActivation act)
+/* x as SAMPLES samples. What follows from the arguments; the rest is 0. */
+static GroupNorm group_norm_of(const CgTensor *x, size_t samples, size_t groups, float eps,
+                               const CgTensor *gamma, const CgTensor *beta, CgActivation act)
 {
     GroupNorm g = {.t = x->dtype,
                    .x = x->data,
-                   .n = (size_t)x->shape.d[0],
+                   .n = samples,
                    .c = work_columns(x),
-                   .groups = (size_t)groups,
+                   .groups = groups,
                    .eps = eps,
                    .act = act,
                    .gamma = cg_tensor_f32(gamma),
@@ -292,22 +299,71 @@ static GroupNorm group_norm_of(const CgTensor *x, int groups, float eps, const C
     return g;
 }
 
+static void group_norm_start(CgPool *pool, GroupNorm *g)
+{
+    int threads = work_threads(g->n * g->rows * g->c);
+    size_t moments = g->n * g->tasks * g->groups * sizeof(Moments);
+    size_t sums = (size_t)threads * 4 * g->c * sizeof(double);
+    g->moments = cg_pool_scratch(pool, moments + sums + g->n * 3 * g->c * sizeof(float));
+    g->sums = (double *)((char *)g->moments + moments);
+    g->channels = (float *)((char *)g->sums + sums);
+    group_norm_run(g, threads);
+}
+
 static void group_norm(CgPool *pool, const CgTensor *x, int groups, float eps,
                        const CgTensor *gamma, const CgTensor *beta, CgActivation act, CgTensor *y)
 {
     cg_check_group_norm(x, groups, gamma, beta, y);
     if (x->count == 0)
         return;
-    GroupNorm g = group_norm_of(x, groups, eps, gamma, beta, act);
+    GroupNorm g = group_norm_of(x, (size_t)x->shape.d[0], (size_t)groups, eps, gamma, beta, act);
     g.y = y->data;
+    group_norm_start(pool, &g);
+}
 
-    int threads = work_threads(x->count);
-    size_t moments = g.n * g.tasks * g.groups * sizeof(Moments);
-    size_t sums = (size_t)threads * 4 * g.c * sizeof(double);
-    g.moments = cg_pool_scratch(pool, moments + sums + g.n * 3 * g.c * sizeof(float));
-    g.sums = (double *)((char *)g.moments + moments);
-    g.channels = (float *)((char *)g.sums + sums);
-    group_norm_run(&g, threads);
+/* ---- batch norm ---------------------------------------------------------------------------- */
+
+/* Group norm of all samples as one, a channel a group. */
+static void batch_norm(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                       const CgTensor *beta, CgActivation act, float momentum,
+                       CgTensor *running_mean, CgTensor *running_variance, CgTensor *y)
+{
+    cg_check_batch_norm(x, gamma, beta, running_mean, running_variance, y);
+    if (x->count == 0)
+        return;
+    GroupNorm g = group_norm_of(x, 1, work_columns(x), eps, gamma, beta, act);
+    g.y = y->data;
+    group_norm_start(pool, &g);
+    double share = momentum;
+    for (size_t i = 0; i < g.c; i++) {
+        float *mean = running_mean ? cg_tensor_f32(running_mean) + i : NULL;
+        float *variance = running_variance ? cg_tensor_f32(running_variance) + i : NULL;
+        double unbiased = g.moments[i].m2 / MAX(g.moments[i].count - 1, 1);
+        if (mean)
+            *mean = (float)((1 - share) * *mean + share * g.moments[i].mean);
+        if (variance)
+            *variance = (float)((1 - share) * *variance + share * unbiased);
+    }
+}
+
+static void batch_norm_fixed(CgPool *pool, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                             const CgTensor *variance, CgTensor *y)
+{
+    cg_check_batch_norm(x, gamma, beta, mean, variance, y);
+    if (x->count == 0)
+        return;
+    GroupNorm g = group_norm_of(x, 1, work_columns(x), eps, gamma, beta, act);
+    g.y = y->data;
+    g.channels = cg_pool_scratch(pool, 3 * g.c * sizeof(float));
+    for (size_t i = 0; i < g.c; i++) {
+        g.channels[i] = cg_tensor_f32(mean)[i];
+        g.channels[g.c + i] = (float)(g.gamma[i] / sqrt((double)cg_tensor_f32(variance)[i] + eps));
+        g.channels[2 * g.c + i] = g.beta[i];
+    }
+#pragma omp parallel for schedule(static) num_threads(work_threads(x->count))
+    for (size_t i = 0; i < g.tasks; i++)
+        task_normalise(&g, 0, i);
 }
 
 /* ---- layer norm ---------------------------------------------------------------------------- */

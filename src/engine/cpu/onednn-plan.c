@@ -58,6 +58,8 @@ static dnnl_status_t append_activation(dnnl_post_ops_t ops, CgActivation act)
         return dnn_append_eltwise(ops, dnnl_eltwise_swish, 1.702f);
     case CG_ACT_RELU:
         return dnn_append_eltwise(ops, dnnl_eltwise_relu, 0.0f);
+    case CG_ACT_SIGMOID:
+        return dnn_append_eltwise(ops, dnnl_eltwise_logistic, 0.0f);
     }
     return dnnl_success;
 }

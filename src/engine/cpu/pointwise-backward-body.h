@@ -29,6 +29,7 @@ static void activate_backward(CgActivation act, const CgTensor *x, const CgTenso
             CASE(CG_ACT_GELU)
             CASE(CG_ACT_QUICK_GELU)
             CASE(CG_ACT_RELU)
+            CASE(CG_ACT_SIGMOID)
         }
     }
 #undef CASE

@@ -27,6 +27,7 @@ static void activate_typed(CgDType t, CgActivation act, const void *x, void *y, 
         CASE(CG_ACT_GELU)
         CASE(CG_ACT_QUICK_GELU)
         CASE(CG_ACT_RELU)
+        CASE(CG_ACT_SIGMOID)
     }
 #undef CASE
 }

@@ -250,6 +250,11 @@ VINLINE V v_exp(V x)
     return v_exp2(x * 1.44269504f);
 }
 
+VINLINE V v_sigmoid(V x)
+{
+    return v_set(1.0f) / (v_exp2(x * -1.44269504f) + 1.0f);
+}
+
 /* x sigmoid(STEEPNESS x). */
 VINLINE V v_sigmoid_times(V x, float steepness)
 {
@@ -293,7 +298,7 @@ VINLINE V v_slope_range(V x)
 VINLINE V v_sigmoid_times_slope(V x, float steepness)
 {
     x = v_slope_range(x) * steepness;
-    V s = v_set(1.0f) / (v_exp2(x * -1.44269504f) + 1.0f);
+    V s = v_sigmoid(x);
     return s * (x * (v_set(1.0f) - s) + 1.0f);
 }
 

@@ -83,6 +83,42 @@ static void plan_binary(CgEngine *e, const CgTensor *a, const CgTensor *b, CgTen
     (void)e, (void)a, (void)b, (void)y;
 }
 
+static void plan_batch_norm(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                            const CgTensor *beta, CgActivation act, float momentum,
+                            CgTensor *running_mean, CgTensor *running_variance, CgTensor *y)
+{
+    (void)e, (void)x, (void)eps, (void)gamma, (void)beta, (void)act, (void)momentum;
+    (void)running_mean, (void)running_variance, (void)y;
+}
+
+static void plan_batch_norm_fixed(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                                  const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                                  const CgTensor *variance, CgTensor *y)
+{
+    (void)e, (void)x, (void)eps, (void)gamma, (void)beta, (void)act, (void)mean, (void)variance;
+    (void)y;
+}
+
+static void plan_batch_norm_backward(CgEngine *e, const CgTensor *x, float eps,
+                                     const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                                     const CgTensor *dy, CgTensor *dx, CgTensor *dgamma,
+                                     CgTensor *dbeta)
+{
+    (void)e, (void)x, (void)eps, (void)gamma, (void)beta, (void)act;
+    (void)dy, (void)dx, (void)dgamma, (void)dbeta;
+}
+
+static void plan_max_pool2d(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x, CgTensor *y)
+{
+    (void)e, (void)g, (void)x, (void)y;
+}
+
+static void plan_max_pool2d_backward(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x,
+                                     const CgTensor *dy, CgTensor *dx)
+{
+    (void)e, (void)g, (void)x, (void)dy, (void)dx;
+}
+
 static void plan_scale(CgEngine *e, const CgTensor *x, float factor, CgTensor *y)
 {
     (void)e, (void)x, (void)factor, (void)y;
@@ -173,6 +209,15 @@ CgEngine *cg_engine_plan_new(void)
         .concat = plan_binary,
         .softmax = plan_unary,
         .cast = plan_unary,
+        .batch_norm = plan_batch_norm,
+        .batch_norm_fixed = plan_batch_norm_fixed,
+        .batch_norm_backward = plan_batch_norm_backward,
+        .upsample_bilinear = plan_unary,
+        .upsample_bilinear_backward = plan_unary,
+        .max_pool2d = plan_max_pool2d,
+        .max_pool2d_backward = plan_max_pool2d_backward,
+        .average_pool = plan_unary,
+        .average_pool_backward = plan_unary,
         .scale = plan_scale,
         .conv2d_backward_data = plan_backward_data,
         .conv2d_backward_weights = plan_backward_weights,

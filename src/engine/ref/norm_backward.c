@@ -59,20 +59,19 @@ static void add_sums(CgTensor *gradient, const double *sums)
         cg_tensor_f32(gradient)[i] = (float)((double)cg_tensor_f32(gradient)[i] + sums[i]);
 }
 
-void ref_group_norm_backward(CgEngine *e, const CgTensor *x, int groups, float eps,
-                             const CgTensor *gamma, const CgTensor *beta, CgActivation act,
-                             const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+/* x as SAMPLES samples. */
+static void normalise_backward(const CgTensor *x, size_t samples, size_t groups, float eps,
+                               const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                               const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
 {
-    (void)e;
-    cg_check_group_norm(x, groups, gamma, beta, dy);
-    cg_check_same("group norm backward", x, dx);
-    size_t c = ref_columns(x), width = c / (size_t)groups, rows = ref_sample_rows(x);
+    cg_check_same("norm backward", x, dx);
+    size_t c = ref_columns(x), width = c / groups, rows = samples ? ref_rows(x) / samples : 0;
     cg_check_gradient("dgamma", dgamma, c);
     cg_check_gradient("dbeta", dbeta, c);
     g_autofree double *sums = g_new0(double, 2 * c);
 #pragma omp parallel for num_threads(cg_threads())
-    for (size_t group = 0; group < (size_t)groups; group++)
-        for (size_t n = 0; n < (size_t)x->shape.d[0]; n++) {
+    for (size_t group = 0; group < groups; group++)
+        for (size_t n = 0; n < samples; n++) {
             size_t channel = group * width;
             Normed p = {.x = x,
                         .dy = dy,
@@ -90,6 +89,25 @@ void ref_group_norm_backward(CgEngine *e, const CgTensor *x, int groups, float e
         }
     add_sums(dgamma, sums);
     add_sums(dbeta, sums + c);
+}
+
+void ref_group_norm_backward(CgEngine *e, const CgTensor *x, int groups, float eps,
+                             const CgTensor *gamma, const CgTensor *beta, CgActivation act,
+                             const CgTensor *dy, CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    (void)e;
+    cg_check_group_norm(x, groups, gamma, beta, dy);
+    normalise_backward(x, (size_t)x->shape.d[0], (size_t)groups, eps, gamma, beta, act, dy, dx,
+                       dgamma, dbeta);
+}
+
+void ref_batch_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                             CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta)
+{
+    (void)e;
+    cg_check_batch_norm(x, gamma, beta, NULL, NULL, dy);
+    normalise_backward(x, 1, ref_columns(x), eps, gamma, beta, act, dy, dx, dgamma, dbeta);
 }
 
 void ref_layer_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,

@@ -13,6 +13,8 @@ double ref_activation(CgActivation act, double x)
         return x / (1 + exp(-1.702 * x));
     case CG_ACT_RELU:
         return x < 0 ? 0 : x; /* NaN stays */
+    case CG_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
     case CG_ACT_NONE:
         break;
     }
@@ -38,6 +40,9 @@ double ref_activation_slope(CgActivation act, double x)
         return s * (1 + 1.702 * x * (1 - s));
     case CG_ACT_RELU:
         return x <= 0 ? 0 : x > 0 ? 1 : x; /* NaN stays */
+    case CG_ACT_SIGMOID:
+        s = 1 / (1 + exp(-x));
+        return s * (1 - s);
     case CG_ACT_NONE:
         break;
     }

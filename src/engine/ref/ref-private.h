@@ -89,6 +89,22 @@ void ref_add_channels(CgEngine *e, const CgTensor *x, const CgTensor *v, CgTenso
 void ref_upsample_nearest(CgEngine *e, const CgTensor *x, CgTensor *y);
 void ref_concat(CgEngine *e, const CgTensor *a, const CgTensor *b, CgTensor *y);
 void ref_cast(CgEngine *e, const CgTensor *x, CgTensor *y);
+void ref_batch_norm(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                    const CgTensor *beta, CgActivation act, float momentum, CgTensor *running_mean,
+                    CgTensor *running_variance, CgTensor *y);
+void ref_batch_norm_fixed(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                          const CgTensor *beta, CgActivation act, const CgTensor *mean,
+                          const CgTensor *variance, CgTensor *y);
+void ref_batch_norm_backward(CgEngine *e, const CgTensor *x, float eps, const CgTensor *gamma,
+                             const CgTensor *beta, CgActivation act, const CgTensor *dy,
+                             CgTensor *dx, CgTensor *dgamma, CgTensor *dbeta);
+void ref_upsample_bilinear(CgEngine *e, const CgTensor *x, CgTensor *y);
+void ref_upsample_bilinear_backward(CgEngine *e, const CgTensor *dy, CgTensor *dx);
+void ref_max_pool2d(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x, CgTensor *y);
+void ref_max_pool2d_backward(CgEngine *e, const CgPoolGeometry *g, const CgTensor *x,
+                             const CgTensor *dy, CgTensor *dx);
+void ref_average_pool(CgEngine *e, const CgTensor *x, CgTensor *y);
+void ref_average_pool_backward(CgEngine *e, const CgTensor *dy, CgTensor *dx);
 void ref_scale(CgEngine *e, const CgTensor *x, float factor, CgTensor *y);
 gboolean ref_conv2d_backward_data(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
                                   GError **error);
