@@ -52,7 +52,8 @@ static const char description[] =
     "A manifest is such a file too: its images are made again.\n\n"
     "Example:\n"
     "  cagen generate --model sd15 --controlnet cagen-bottle --normal bottle/train/good \\\n"
-    "                 --mask masks --prompt \"broken large bottle\" --count 100 --out generated";
+    "                 --shape 'perlin|scratch' --prompt \"broken large bottle\" --count 100 --out "
+    "made";
 
 /* GOption forgets the defaults that it replaces. */
 static void free_replaced(const CgJob *before, const CgJob *job)
@@ -86,6 +87,23 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "IMG|DIR"},
         {"mask", 0, 0, G_OPTION_ARG_FILENAME, &j->mask,
          "where the defect shall be (white), or folder of masks", "IMG|DIR"},
+        {"shape", 0, 0, G_OPTION_ARG_STRING, &j->shape,
+         "draw each image a mask of its own instead: perlin, scratch, ...; see cagen mask --help",
+         "SPEC"},
+        {"foreground", 0, 0, G_OPTION_ARG_FILENAME, &j->foreground,
+         "drawn masks: where the object is: auto, object, texture (everywhere), or ready masks "
+         "(default: auto)",
+         "POLICY|IMG|DIR"},
+        {"library", 0, 0, G_OPTION_ARG_FILENAME, &j->library, "real masks for the shape library",
+         "IMG|DIR"},
+        {"allowed", 0, 0, G_OPTION_ARG_FILENAME, &j->allowed,
+         "drawn masks only where this is white", "IMG"},
+        {"forbidden", 0, 0, G_OPTION_ARG_FILENAME, &j->forbidden,
+         "no drawn masks where this is white", "IMG"},
+        {"min-area", 0, 0, G_OPTION_ARG_DOUBLE, &j->min_area,
+         "smallest drawn mask, as a share of the image (default: 64 pixels of 512x512)", "A"},
+        {"max-area", 0, 0, G_OPTION_ARG_DOUBLE, &j->max_area, "largest drawn mask (default: 1)",
+         "A"},
         {"fit-mask", 0, 0, G_OPTION_ARG_NONE, &j->fit_mask,
          "scale masks of another size to their image", NULL},
         {"prompt", 'p', 0, G_OPTION_ARG_FILENAME, &j->prompt,
@@ -173,10 +191,15 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error, "--model is missing");
     if (!o->batch.out)
         return usage(error, "--out is missing");
+    if (!j->shape &&
+        (j->foreground || j->library || j->allowed || j->forbidden || j->min_area > 0) && !o->jobs)
+        return usage(error,
+                     "--foreground, --library, --allowed, --forbidden and --min-area are for "
+                     "masks drawn by --shape");
     if (o->jobs && (j->normal || j->mask || j->prompt || o->count != COUNT_UNSET))
         return usage(error, "--jobs brings its own images, masks, prompts and count");
-    if (!o->jobs && !(j->normal && j->mask && j->prompt))
-        return usage(error, "--normal, --mask and --prompt are needed (or --jobs)");
+    if (!o->jobs && !(j->normal && (j->mask || j->shape) && j->prompt))
+        return usage(error, "--normal, --prompt and --mask or --shape are needed (or --jobs)");
     if (o->count != COUNT_UNSET && (o->count < 1 || o->count > 1000000))
         return usage(error, "--count must be 1 to 1000000");
     return TRUE;
@@ -223,17 +246,22 @@ static GPtrArray *expand_jobs(const Options *o, GError **error)
     if (o->jobs)
         return cg_jobs_load(o->jobs, o->job, error);
     g_autoptr(GPtrArray) normals = cg_pictures_list(o->job->normal, FALSE, error);
-    g_autoptr(GPtrArray) masks = normals ? cg_pictures_list(o->job->mask, FALSE, error) : NULL;
-    g_autoptr(GPtrArray) prompts = masks ? list_prompts(o->job->prompt, error) : NULL;
+    if (!normals)
+        return NULL;
+    g_autoptr(GPtrArray) masks = NULL;
+    if (o->job->mask && !(masks = cg_pictures_list(o->job->mask, FALSE, error)))
+        return NULL;
+    g_autoptr(GPtrArray) prompts = list_prompts(o->job->prompt, error);
     if (!prompts)
         return NULL;
-    const guint longest = MAX(MAX(normals->len, masks->len), prompts->len);
+    const guint longest = MAX(MAX(normals->len, masks ? masks->len : 1), prompts->len);
     const guint count = o->count != COUNT_UNSET ? (guint)o->count : longest;
     g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
     for (guint i = 0; i < count; i++) {
         CgJob *job = cg_job_copy(o->job);
         replace(&job->normal, g_ptr_array_index(normals, i % normals->len));
-        replace(&job->mask, g_ptr_array_index(masks, i % masks->len));
+        if (masks)
+            replace(&job->mask, g_ptr_array_index(masks, i % masks->len));
         replace(&job->prompt, g_ptr_array_index(prompts, i % prompts->len));
         job->sample = i;
         g_ptr_array_add(jobs, job);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/options.h"
+#include "pipeline/mask_recipe.h"
 #include "pipeline/masks.h"
 #include "pipeline/pictures.h"
 
@@ -130,25 +131,6 @@ static gboolean parse_size(const char *text, CgMasksOptions *masks, GError **err
     return usage(error, "--size must be WIDTHxHEIGHT in pixels, like 512x512");
 }
 
-static CgMaskLibrary *open_library(const char *path, GError **error)
-{
-    g_autoptr(GPtrArray) files = cg_pictures_list(path, TRUE, error);
-    if (!files)
-        return NULL;
-    g_autoptr(CgMaskLibrary) library = cg_mask_library_new();
-    for (guint i = 0; i < files->len; i++) {
-        g_autoptr(CgImage) mask = cg_image_load_mask(g_ptr_array_index(files, i), error);
-        if (!mask)
-            return NULL;
-        cg_mask_library_add(library, mask);
-    }
-    if (cg_mask_library_size(library) == 0) {
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: all masks are empty", path);
-        return NULL;
-    }
-    return g_steal_pointer(&library);
-}
-
 static void print_row(void *data, const CgMasksRow *row)
 {
     const Options *o = data;
@@ -186,7 +168,7 @@ static gboolean run(Options *o, GError **error)
     if (cg_mask_shapes_need_library(shapes) && !o->library)
         return usage(error, "the shape library needs --library");
     g_autoptr(CgMaskLibrary) library = NULL;
-    if (o->library && !(library = open_library(o->library, error)))
+    if (o->library && !(library = cg_mask_library_open(o->library, error)))
         return FALSE;
     g_autoptr(GPtrArray) normals = NULL;
     if (o->normal && !(normals = cg_pictures_list(o->normal, FALSE, error)))
@@ -206,7 +188,10 @@ static gboolean run(Options *o, GError **error)
 
 int cg_cli_mask(int argc, char **argv)
 {
-    g_auto(Options) o = {.count = COUNT_UNSET, .max_area = 1, .latent = 64, .min_cells = 2};
+    g_auto(Options) o = {.count = COUNT_UNSET,
+                         .max_area = 1,
+                         .latent = CG_MASK_RECIPE_LATENT,
+                         .min_cells = CG_MASK_RECIPE_MIN_CELLS};
     GError *error = NULL;
     if (!parse_options(argc, argv, &o, &error) || !run(&o, &error))
         return cg_cli_fail(error);

@@ -23,6 +23,7 @@ typedef struct {
     const CgModel *model;
     const CgBatchOptions *options;
     CgDenoiser *denoiser;
+    CgMaskRecipes *recipes;
     CgManifest *manifest;
     GArray *items;
     CgOutput *outputs; /* of the items */
@@ -35,12 +36,13 @@ typedef struct {
     /* the last input images, which often repeat */
     char *normal_path, *mask_path;
     CgImage *normal, *mask_image;
-    char *normal_sha256, *mask_sha256;
+    char *normal_sha256, *mask_sha256; /* of a drawn mask: of its pixels */
 } Batch;
 
 static void batch_clear(Batch *b)
 {
     cg_denoiser_free(b->denoiser);
+    cg_mask_recipes_free(b->recipes);
     cg_manifest_close(b->manifest);
     cg_safetensors_free(b->init);
     cg_progress_free(b->progress);
@@ -93,20 +95,39 @@ static gboolean load_normal(Batch *b, const char *path, GError **error)
     return TRUE;
 }
 
+static gboolean draw_mask(Batch *b, const CgJob *job, GError **error)
+{
+    b->mask_image = cg_mask_recipes_draw(b->recipes, job, b->normal, error);
+    if (!b->mask_image)
+        return FALSE;
+    b->mask_sha256 =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, b->mask_image->pixels,
+                                    (gsize)b->mask_image->width * (gsize)b->mask_image->height);
+    return TRUE;
+}
+
+static gboolean read_mask(Batch *b, const CgJob *job, GError **error)
+{
+    b->mask_image = cg_image_load_mask(job->mask, error);
+    if (!b->mask_image || !(b->mask_sha256 = cg_file_sha256(job->mask, error)))
+        return FALSE;
+    b->mask_path = g_strdup(job->mask);
+    return TRUE;
+}
+
+/* The normal image is loaded already. */
 static gboolean load_mask(Batch *b, const CgJob *job, GError **error)
 {
-    if (g_strcmp0(b->mask_path, job->mask) != 0) {
-        g_clear_pointer(&b->mask_path, g_free);
-        g_clear_pointer(&b->mask_sha256, g_free);
-        g_clear_pointer(&b->mask_image, cg_image_free);
-        b->mask_image = cg_image_load_mask(job->mask, error);
-        if (!b->mask_image || !(b->mask_sha256 = cg_file_sha256(job->mask, error)))
-            return FALSE;
-        if (cg_mask_area(b->mask_image) == 1)
-            cg_log_warning("%s: the mask covers the whole image; nothing of %s will be left",
-                           job->mask, job->normal);
-        b->mask_path = g_strdup(job->mask);
-    }
+    if (job->mask && g_strcmp0(b->mask_path, job->mask) == 0)
+        return TRUE;
+    g_clear_pointer(&b->mask_path, g_free);
+    g_clear_pointer(&b->mask_sha256, g_free);
+    g_clear_pointer(&b->mask_image, cg_image_free);
+    if (job->shape ? !draw_mask(b, job, error) : !read_mask(b, job, error))
+        return FALSE;
+    if (cg_mask_area(b->mask_image) == 1)
+        cg_log_warning("%s: the mask covers the whole image; nothing of %s will be left",
+                       job->shape ? job->shape : job->mask, job->normal);
     return TRUE;
 }
 
@@ -122,9 +143,11 @@ static CgImage *fitted_mask(const Batch *b)
 /* What tells one result from another: the settings, the inputs' content, the weights. */
 static char *item_key(const Batch *b, const Item *item)
 {
+    static const char *const paths[] = {"normal",  "mask",    "foreground",
+                                        "library", "allowed", "forbidden"};
     g_autoptr(json_t) object = cg_job_to_json(item->job);
-    json_object_del(object, "normal");
-    json_object_del(object, "mask");
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
+        json_object_del(object, paths[i]);
     char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
     g_autofree char *all =
         g_strjoin("\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
@@ -137,11 +160,20 @@ static char *item_key(const Batch *b, const Item *item)
 
 static json_t *absolute_job(const CgJob *job)
 {
-    g_autofree char *normal = g_canonicalize_filename(job->normal, NULL);
-    g_autofree char *mask = g_canonicalize_filename(job->mask, NULL);
+    const struct {
+        const char *key, *path;
+    } paths[] = {{"normal", job->normal},
+                 {"mask", job->mask},
+                 {"library", job->library},
+                 {"allowed", job->allowed},
+                 {"forbidden", job->forbidden}};
     json_t *object = cg_job_to_json(job);
-    json_object_set_new(object, "normal", json_string(normal));
-    json_object_set_new(object, "mask", json_string(mask));
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (!json_object_get(object, paths[i].key))
+            continue;
+        g_autofree char *path = g_canonicalize_filename(paths[i].path, NULL);
+        json_object_set_new(object, paths[i].key, json_string(path));
+    }
     return object;
 }
 
@@ -151,10 +183,11 @@ static json_t *make_row(const Batch *b, const Item *item, const char *key,
     const CgModel *m = b->model;
     const CgOutput *output = &b->outputs[b->current];
     const CgRect w = r->window;
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", output->image, "mask",
-                            output->mask, "category", item->job->category, "defect",
-                            item->job->defect, "prompt", item->job->prompt, "normal_sha256",
-                            b->normal_sha256, "mask_sha256", b->mask_sha256);
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", output->image, "mask",
+                  output->mask, "category", item->job->category, "defect", item->job->defect,
+                  "prompt", item->job->prompt, "normal_sha256", b->normal_sha256,
+                  item->job->shape ? "mask_pixels_sha256" : "mask_sha256", b->mask_sha256);
     json_object_set_new(row, "job", absolute_job(item->job));
     json_object_set_new(row, "window", json_pack("[i, i, i, i]", w.x, w.y, w.width, w.height));
     json_object_set_new(row, "working_size", json_pack("[i, i]", r->width, r->height));
@@ -258,7 +291,8 @@ static gboolean make_item(Batch *b, Item *item, const CgImage *mask, const char 
                               after_step, b, &r, error);
     if (!ok && !g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
         !g_error_matches(*error, CG_ERROR, CG_ERROR_NUMERIC))
-        g_prefix_error(error, "%s with %s: ", item->job->normal, item->job->mask);
+        g_prefix_error(error, "%s with %s: ", item->job->normal,
+                       item->job->shape ? item->job->shape : item->job->mask);
     ok = ok && write_item(b, item, mask, key, &r, row_done, data, error);
     if (ok && b->options->save_latents) {
         keep_latent(b, "init", b->current, r.init);
@@ -369,8 +403,10 @@ static gboolean open_latents(Batch *b, GError **error)
 static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
 {
     guint64 steps = 0;
-    if (!name_outputs(b, jobs, error) || !cg_jobs_check_inputs(jobs, error) ||
-        !open_latents(b, error) || !try_writing(b->options->sheet, error))
+    b->recipes = cg_mask_recipes_new();
+    if (!cg_mask_recipes_settle(jobs, error) || !name_outputs(b, jobs, error) ||
+        !cg_jobs_check_inputs(jobs, b->recipes, error) || !open_latents(b, error) ||
+        !try_writing(b->options->sheet, error))
         return FALSE;
     for (guint i = 0; i < b->items->len; i++)
         steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;

@@ -23,9 +23,9 @@ typedef struct {
 /* Called with each row as it is written (borrowed). */
 typedef void (*CgRowFunction)(void *data, const json_t *row);
 
-/* JOBS: CgJob, with normal, mask and prompt; names are filled in. All inputs are looked at before
- * the first image is made. On an error (also CG_ERROR_CANCELLED) finished images stay, and SUMMARY
- * counts them; the same call continues. */
+/* JOBS: CgJob, with normal, mask (or shape) and prompt; names are filled in, and what the object
+ * is. All inputs are looked at before the first image is made. On an error (also
+ * CG_ERROR_CANCELLED) finished images stay, and SUMMARY counts them; the same call continues. */
 gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
                       CgRowFunction row_done, void *data, CgBatchSummary *summary, GError **error);
 

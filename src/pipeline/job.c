@@ -2,13 +2,24 @@
 
 #include "base/file.h"
 #include "pipeline/output.h"
+#include "synthesis/foreground.h"
+#include "synthesis/shapes.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MAX_JOBS_FILE ((size_t)256 << 20)
 
-typedef enum { KEY_PATH, KEY_STRING, KEY_INT64, KEY_INT, KEY_DOUBLE, KEY_BOOL } KeyType;
+/* KEY_FOREGROUND: a policy's name or a path. */
+typedef enum {
+    KEY_PATH,
+    KEY_STRING,
+    KEY_FOREGROUND,
+    KEY_INT64,
+    KEY_INT,
+    KEY_DOUBLE,
+    KEY_BOOL
+} KeyType;
 
 typedef struct {
     const char *name;
@@ -25,6 +36,13 @@ typedef struct {
 static const Key keys[] = {
     KEY(normal, KEY_PATH, 0, 0),
     KEY(mask, KEY_PATH, 0, 0),
+    KEY(shape, KEY_STRING, 0, 0),
+    KEY(foreground, KEY_FOREGROUND, 0, 0),
+    KEY(library, KEY_PATH, 0, 0),
+    KEY(allowed, KEY_PATH, 0, 0),
+    KEY(forbidden, KEY_PATH, 0, 0),
+    KEY(min_area, KEY_DOUBLE, 0, 1),
+    KEY(max_area, KEY_DOUBLE, 0, 1),
     KEY(prompt, KEY_STRING, 0, 0),
     KEY(negative_prompt, KEY_STRING, 0, 0),
     KEY(category, KEY_STRING, 0, 0),
@@ -59,7 +77,13 @@ static void *member(const CgJob *job, const Key *key)
 
 static gboolean is_text(const Key *key)
 {
-    return key->type == KEY_PATH || key->type == KEY_STRING;
+    return key->type == KEY_PATH || key->type == KEY_STRING || key->type == KEY_FOREGROUND;
+}
+
+/* Keys that say nothing unless the mask is drawn. */
+static gboolean is_recipe(const Key *key)
+{
+    return key->offset >= offsetof(CgJob, foreground) && key->offset <= offsetof(CgJob, max_area);
 }
 
 CgJob *cg_job_new(void)
@@ -73,6 +97,7 @@ CgJob *cg_job_new(void)
     job->mask_policy = g_strdup(cg_mask_policy_name(s.mask_policy));
     job->paste = g_strdup(cg_paste_mode_name(s.paste));
     job->window = g_strdup("auto");
+    job->max_area = 1;
     job->steps = s.denoise.steps;
     job->paste_band = s.paste_band;
     job->guidance = s.denoise.guidance;
@@ -115,10 +140,12 @@ static gboolean read_text(CgJob *job, const Key *key, const json_t *value, const
     const char *text = json_string_value(value);
     if (!text)
         return bad_value(where, key, "a string", error);
+    CgForegroundPolicy policy;
+    const gboolean path = key->type == KEY_PATH || (key->type == KEY_FOREGROUND &&
+                                                    !cg_foreground_policy_parse(text, &policy));
     g_free(*to);
-    *to = key->type == KEY_PATH && folder && !g_path_is_absolute(text)
-              ? g_build_filename(folder, text, NULL)
-              : g_strdup(text);
+    *to = path && folder && !g_path_is_absolute(text) ? g_build_filename(folder, text, NULL)
+                                                      : g_strdup(text);
     return TRUE;
 }
 
@@ -169,6 +196,11 @@ CgJob *cg_job_parse(const json_t *object, const CgJob *base, const char *folder,
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: not a JSON object", where);
         return NULL;
     }
+    /* A mask of its own replaces the recipe of all, and the other way round. */
+    if (json_is_string(json_object_get(object, "mask")))
+        g_clear_pointer(&job->shape, g_free);
+    if (json_is_string(json_object_get(object, "shape")))
+        g_clear_pointer(&job->mask, g_free);
     json_object_foreach((json_t *)(guintptr)object, name, value)
     {
         const Key *key = find_key(name);
@@ -186,6 +218,7 @@ static json_t *write_value(const CgJob *job, const Key *key)
 {
     switch (key->type) {
     case KEY_PATH:
+    case KEY_FOREGROUND:
     case KEY_STRING: {
         const char *text = *(char **)member(job, key);
         if (!text)
@@ -210,7 +243,7 @@ json_t *cg_job_to_json(const CgJob *job)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-        json_t *value = write_value(job, &keys[i]);
+        json_t *value = job->shape || !is_recipe(&keys[i]) ? write_value(job, &keys[i]) : NULL;
         if (value)
             json_object_set_new(object, keys[i].name, value);
     }
@@ -303,10 +336,30 @@ gboolean cg_job_name(CgJob *job, GError **error)
     return cg_output_folders(job->normal, job->prompt, &job->category, &job->defect, error);
 }
 
+/* A mask or how to draw one, not both; and that can be read. */
+static gboolean check_mask(const CgJob *job, GError **error)
+{
+    g_autoptr(CgMaskShapes) shapes = job->shape ? cg_mask_shapes_parse(job->shape, error) : NULL;
+    const char *wrong = NULL;
+    if (job->shape && !shapes)
+        return FALSE;
+    if (job->shape && job->mask)
+        wrong = "either a mask or a shape to draw is needed, not both";
+    else if (shapes && cg_mask_shapes_need_library(shapes) && !job->library)
+        wrong = "the shape library needs a library of masks";
+    else if (shapes && job->max_area <= job->min_area)
+        wrong = "the largest area of masks must be above the smallest";
+    if (!wrong)
+        return TRUE;
+    g_set_error_literal(error, CG_ERROR, CG_ERROR_USAGE, wrong);
+    return FALSE;
+}
+
 gboolean cg_job_check(CgJob *job, GError **error)
 {
     CgGenerateSettings settings;
-    return cg_job_settings(job, &settings, error) && cg_job_name(job, error);
+    return check_mask(job, error) && cg_job_settings(job, &settings, error) &&
+           cg_job_name(job, error);
 }
 
 /* The job in LINE, number INDEX of those in its file. */
@@ -322,9 +375,9 @@ static CgJob *load_line(char *line, const CgJob *base, guint index, const char *
         return NULL;
     if (!json_object_get(source, "sample"))
         job->sample = index;
-    if (!job->normal || !job->mask || !job->prompt) {
+    if (!job->normal || !(job->mask || job->shape) || !job->prompt) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: a job needs \"normal\", \"mask\" and \"prompt\"", where);
+                    "%s: a job needs \"normal\", \"prompt\" and \"mask\" or \"shape\"", where);
         return NULL;
     }
     if (!cg_job_check(job, error)) {

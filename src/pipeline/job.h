@@ -12,6 +12,9 @@ typedef struct {
     char *normal, *mask; /* paths */
     char *prompt, *negative_prompt;
     char *category, *defect; /* folder names in the output; NULL: from the paths and the prompt */
+    /* Instead of a mask: how to draw one; see mask_recipe.h. */
+    char *shape, *foreground, *library, *allowed, *forbidden;
+    double min_area, max_area;
     char *sampler, *fuse, *mask_policy, *paste, *window; /* by name */
     gint64 seed, sample;
     int steps, clip_skip, paste_band, size;

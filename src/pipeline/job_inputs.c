@@ -47,22 +47,58 @@ static const Size *look_at_mask(GHashTable *sizes, const char *path, GError **er
     return size;
 }
 
-gboolean cg_jobs_check_inputs(const GPtrArray *jobs, GError **error)
+/* What two jobs with the same normal image and ways to draw masks have in common. */
+static char *recipe_name(const CgJob *job)
+{
+    const char *const parts[] = {job->normal,  job->shape,   job->foreground,
+                                 job->library, job->allowed, job->forbidden};
+    GString *name = g_string_new(NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+        g_string_append_printf(name, "%s\n", parts[i] ? parts[i] : "");
+    g_string_append_printf(name, "%.17g %.17g", job->min_area, job->max_area);
+    return g_string_free(name, FALSE);
+}
+
+static gboolean try_recipe(GHashTable *tried, CgMaskRecipes *recipes, const CgJob *job,
+                           GError **error)
+{
+    char *name = recipe_name(job);
+    if (!g_hash_table_add(tried, name))
+        return TRUE;
+    g_autoptr(CgImage) normal = cg_image_load(job->normal, NULL, error);
+    g_autoptr(CgImage) mask = normal ? cg_mask_recipes_draw(recipes, job, normal, error) : NULL;
+    return mask != NULL;
+}
+
+static gboolean check_mask_size(const CgJob *job, const Size *normal, const Size *mask,
+                                GError **error)
+{
+    if (job->fit_mask || (normal->width == mask->width && normal->height == mask->height))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
+                mask->width, mask->height, job->normal, normal->width, normal->height);
+    return FALSE;
+}
+
+gboolean cg_jobs_check_inputs(const GPtrArray *jobs, CgMaskRecipes *recipes, GError **error)
 {
     g_autoptr(GHashTable) normals = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     g_autoptr(GHashTable) masks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    g_autoptr(GHashTable) tried = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < jobs->len; i++) {
         const CgJob *job = g_ptr_array_index(jobs, i);
         const Size *normal = look_at_normal(normals, job->normal, error);
-        const Size *mask = normal ? look_at_mask(masks, job->mask, error) : NULL;
-        if (!mask || !cg_cancel_check(error))
+        if (!normal || !cg_cancel_check(error))
             return FALSE;
-        if (!job->fit_mask && (normal->width != mask->width || normal->height != mask->height)) {
-            g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
-                        "%s: %dx%d, but %s is %dx%d; resize the mask or pass --fit-mask", job->mask,
-                        mask->width, mask->height, job->normal, normal->width, normal->height);
-            return FALSE;
+        if (job->shape) {
+            if (!try_recipe(tried, recipes, job, error))
+                return FALSE;
+            continue;
         }
+        const Size *mask = look_at_mask(masks, job->mask, error);
+        if (!mask || !check_mask_size(job, normal, mask, error))
+            return FALSE;
     }
     return TRUE;
 }

@@ -139,7 +139,7 @@ echo "== options"
 plain 2 'unknown command "generat"' generat
 plain 2 "--model is missing" generate --normal normal.ppm --mask mask.pgm --prompt x --out out
 plain 2 "--out is missing" generate --model model --normal normal.ppm --mask mask.pgm --prompt x
-plain 2 "--normal, --mask and --prompt are needed" generate --model model --out out
+plain 2 "--normal, --prompt and --mask or --shape are needed" generate --model model --out out
 plain 2 "--jobs brings its own" generate --model model --out out --jobs j --count 3
 bad 2 "--sampels" true --sampels 3
 bad 2 'unexpected "extra"' true extra
@@ -188,7 +188,7 @@ job_file 1 "jobs.jsonl: holds no jobs" '\n'
 job_file 1 "jobs.jsonl line 2: not valid JSON & column" "$job\n{\"normal\": \n"
 job_file 1 'jobs.jsonl line 1: a JSON object' '["normal.ppm"]\n'
 job_file 1 'jobs.jsonl line 2: unknown key "promt"' "$job\n"'{"promt": "bent"}\n'
-job_file 1 'jobs.jsonl line 1: a job needs "normal", "mask" and "prompt"' '{"normal": "normal.ppm"}\n'
+job_file 1 'jobs.jsonl line 1: a job needs "normal", "prompt" and "mask" or "shape"' '{"normal": "normal.ppm"}\n'
 job_file 1 'jobs.jsonl line 1: "steps" must be an integer' "${job%\}}"', "steps": "many"}\n'
 job_file 1 'jobs.jsonl line 1: "steps" is 0' "${job%\}}"', "steps": 0}\n'
 job_file 2 'jobs.jsonl line 1: there is no sampler "fast"' "${job%\}}"', "sampler": "fast"}\n'

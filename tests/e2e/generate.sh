@@ -112,6 +112,57 @@ same_pictures folders again
     generate --jobs "$work/from-jobs/manifest.jsonl" -q --threads 1 --out "$work/elsewhere" >/dev/null)
 same_pictures from-jobs elsewhere
 
+echo "== masks drawn for each image: those of cagen mask, and the manifest draws them again"
+# draw_part FILE.ppm: a dark disc on light ground.
+draw_part() {
+    mkdir -p "$(dirname "$1")"
+    awk 'BEGIN {
+        print "P3 96 80 255"
+        for (y = 0; y < 80; y++) for (x = 0; x < 96; x++) {
+            v = ((x - 40) ^ 2 + (y - 40) ^ 2 < 900 ? 40 : 210) + (x * 7 + y * 13) % 5
+            print v, v, v
+        }
+    }' >"$1"
+}
+for n in 1 2; do draw_part "disc/train/good/$n.ppm"; done
+draw_mask left.pgm 96 80 0 0 40 80
+shape='perlin|scratch:width=0.03..0.05'
+generate --normal disc/train/good --shape "$shape" --forbidden left.pgm --prompt "cut disc" --seed 5 --count 3 -q \
+    --out drawn >/dev/null
+"$CAGEN" mask --normal disc/train/good --shape "$shape" --forbidden left.pgm --seed 5 --count 3 -q --out masks-alone >/dev/null
+for n in 0 1 2; do same_files "drawn/disc/ground_truth/cut/00${n}_mask.png" "masks-alone/00$n.png"; done
+! cmp -s drawn/disc/ground_truth/cut/000_mask.png drawn/disc/ground_truth/cut/001_mask.png || fail "one mask for all"
+is "recipes in the manifest" "$(grep -c "\"shape\":\"perlin|scratch.*\"foreground\":\"object\".*\"forbidden\":\"$PWD/left.pgm\".*\"seed\":5" drawn/manifest.jsonl)" 3
+is "masks that were files" "$(grep -c '"mask_sha256"' drawn/manifest.jsonl || true)" 0
+# One row alone: what the object is was decided by all images and stands in it.
+sed -n 2p drawn/manifest.jsonl >second.jsonl
+generate --jobs second.jsonl -q --out second >/dev/null
+same_files second/disc/test/cut/000.png drawn/disc/test/cut/001.png
+same_files second/disc/ground_truth/cut/000_mask.png drawn/disc/ground_truth/cut/001_mask.png
+generate --normal disc/train/good --shape "$shape" --forbidden left.pgm --prompt "cut disc" --seed 5 --count 4 \
+    --out drawn >stdout 2>stderr
+grep -q 'made 1 image, 3 were there already' stderr || fail "continued: $(cat stderr)"
+# A line of a job list has the recipe of all, or a mask of its own.
+printf '%s\n' "{\"normal\": \"$PWD/normal.ppm\", \"prompt\": \"cut\"}" \
+    "{\"normal\": \"$PWD/normal.ppm\", \"prompt\": \"cut\", \"mask\": \"$PWD/mask.pgm\"}" >mixed.jsonl
+generate --jobs mixed.jsonl --shape blob --foreground texture -q --out mixed >/dev/null
+is "mask of its own" "$("$CAGEN_TOOLS/compare_pictures" mask.pgm mixed/object/ground_truth/cut/001_mask.png mask.pgm)" \
+    "inside 0 of 750, outside 0 of 4050"
+wrong() {
+    local code=0
+    generate --prompt cut --out wrong "${@:3}" >stdout 2>stderr || code=$?
+    is "exit code of ${*:3}" "$code" "$1"
+    grep -qF -- "$2" stderr || fail "${*:3}: $(cat stderr)"
+}
+wrong 2 'no shape "star"' --normal normal.ppm --shape star
+wrong 2 'not both' --normal normal.ppm --shape blob --mask mask.pgm
+wrong 2 'the shape library needs' --normal normal.ppm --shape library
+wrong 2 'masks drawn by --shape' --normal normal.ppm --mask mask.pgm --allowed mask.pgm
+wrong 2 '--mask or --shape' --normal normal.ppm
+wrong 2 'no mask fits' --normal normal.ppm --shape blob:area=0.01 --min-area 0.9
+wrong 1 'left.pgm: 96x80, but normal.ppm is 80x60' --normal normal.ppm --shape blob --allowed left.pgm
+[ ! -e wrong ] || fail "a refused run left something"
+
 echo "== latents written and read"
 generate --normal normal.ppm --mask mask.pgm --prompt bent --count 2 -q --out saved --save-latents latents.safetensors >/dev/null
 generate --normal normal.ppm --mask mask.pgm --prompt bent --count 2 --seed 99 -q --out loaded \
