@@ -135,6 +135,11 @@ static gboolean grow(const CgImage *mask, CgRect window, int band, guint8 *regio
     size_t size = (size_t)window.width * (size_t)window.height;
     g_autofree guint32 *distance2 = g_new(guint32, size);
     gboolean any = FALSE;
+    if (band == 0) { /* the distances would be thrown away */
+        for (size_t i = 0; i < size; i++)
+            any |= (region[i] = inside[i] != 0);
+        return any;
+    }
     cg_distance_squared(inside, window.width, window.height, distance2);
     for (size_t i = 0; i < size; i++) {
         region[i] =

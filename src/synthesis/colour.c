@@ -1,5 +1,7 @@
 #include "synthesis/colour.h"
 
+#include "synthesis/colour-private.h"
+
 #include <math.h>
 
 #define FIXED_BITS 14 /* of OpenCV's YCrCb and YUV */
@@ -125,141 +127,6 @@ static void hls_to_rgb(guint8 *p)
         p[c] = clip_round(of[sectors[sector][c]] * 255.0f);
 }
 
-/* sRGB to linear light, by value; filled on first use. */
-static const float *linear_table(void)
-{
-    static float table[256];
-    static gsize ready;
-    if (g_once_init_enter(&ready)) {
-        for (int i = 0; i < 256; i++) {
-            const double v = i / 255.0;
-            table[i] = (float)(v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
-        }
-        g_once_init_leave(&ready, 1);
-    }
-    return table;
-}
-
-#define GAMMA_STEPS 16384
-/* Linear light in 0..1 to sRGB in 0..255; filled on first use. */
-static const guint8 *gamma_table(void)
-{
-    static guint8 table[GAMMA_STEPS + 1];
-    static gsize ready;
-    if (g_once_init_enter(&ready)) {
-        for (int i = 0; i <= GAMMA_STEPS; i++) {
-            const double v = (double)i / GAMMA_STEPS;
-            const double s = v <= 0.0031308 ? v * 12.92 : 1.055 * pow(v, 1 / 2.4) - 0.055;
-            table[i] = (guint8)lrint(s * 255);
-        }
-        g_once_init_leave(&ready, 1);
-    }
-    return table;
-}
-
-#define WHITE_X 0.950456f /* D65 */
-#define WHITE_Z 1.088754f
-
-static void xyz_from_rgb(const guint8 *p, float xyz[3])
-{
-    const float *linear = linear_table();
-    const float r = linear[p[0]], g = linear[p[1]], b = linear[p[2]];
-    xyz[0] = 0.412453f * r + 0.357580f * g + 0.180423f * b;
-    xyz[1] = 0.212671f * r + 0.715160f * g + 0.072169f * b;
-    xyz[2] = 0.019334f * r + 0.119193f * g + 0.950227f * b;
-}
-
-static guint8 from_linear(float v)
-{
-    return gamma_table()[(int)lrintf(CLAMP(v, 0.0f, 1.0f) * GAMMA_STEPS)];
-}
-
-static void xyz_to_rgb(const float xyz[3], guint8 *p)
-{
-    p[0] = from_linear(3.240479f * xyz[0] - 1.537150f * xyz[1] - 0.498535f * xyz[2]);
-    p[1] = from_linear(-0.969256f * xyz[0] + 1.875991f * xyz[1] + 0.041556f * xyz[2]);
-    p[2] = from_linear(0.055648f * xyz[0] - 0.204043f * xyz[1] + 1.057311f * xyz[2]);
-}
-
-#define LAB_KNEE  0.008856f
-#define LAB_SLOPE 7.787f
-
-static float lab_root(float v)
-{
-    return v > LAB_KNEE ? cbrtf(v) : LAB_SLOPE * v + 16.0f / 116.0f;
-}
-
-static float lab_cube(float f)
-{
-    return f > 6.0f / 29.0f ? f * f * f : (f - 16.0f / 116.0f) / LAB_SLOPE;
-}
-
-static float lightness(float y)
-{
-    return y > LAB_KNEE ? 116.0f * cbrtf(y) - 16.0f : 903.3f * y;
-}
-
-static float lightness_inverse(float l)
-{
-    const float f = (l + 16.0f) / 116.0f;
-    return l > 8.0f ? f * f * f : l / 903.3f;
-}
-
-static void lab_from_rgb(guint8 *p)
-{
-    float xyz[3];
-    xyz_from_rgb(p, xyz);
-    const float fx = lab_root(xyz[0] / WHITE_X), fy = lab_root(xyz[1]),
-                fz = lab_root(xyz[2] / WHITE_Z);
-    p[0] = clip_round(lightness(xyz[1]) * 2.55f);
-    p[1] = clip_round(500.0f * (fx - fy) + 128.0f);
-    p[2] = clip_round(200.0f * (fy - fz) + 128.0f);
-}
-
-static void lab_to_rgb(guint8 *p)
-{
-    const float l = (float)p[0] / 2.55f, y = lightness_inverse(l);
-    const float fy = l > 8.0f ? (l + 16.0f) / 116.0f : LAB_SLOPE * y + 16.0f / 116.0f;
-    const float fx = fy + ((float)p[1] - 128.0f) / 500.0f;
-    const float fz = fy - ((float)p[2] - 128.0f) / 200.0f;
-    const float xyz[3] = {lab_cube(fx) * WHITE_X, y, lab_cube(fz) * WHITE_Z};
-    xyz_to_rgb(xyz, p);
-}
-
-#define LUV_WHITE_U (4 * WHITE_X / (WHITE_X + 15 + 3 * WHITE_Z))
-#define LUV_WHITE_V (9 / (WHITE_X + 15 + 3 * WHITE_Z))
-
-static void luv_from_rgb(guint8 *p)
-{
-    float xyz[3];
-    xyz_from_rgb(p, xyz);
-    const float l = lightness(xyz[1]);
-    const float sum = MAX(xyz[0] + 15 * xyz[1] + 3 * xyz[2], 1e-7f);
-    const float u = 13 * l * (4 * xyz[0] / sum - LUV_WHITE_U);
-    const float v = 13 * l * (9 * xyz[1] / sum - LUV_WHITE_V);
-    p[0] = clip_round(l * 2.55f);
-    p[1] = clip_round((u + 134.0f) * 255.0f / 354.0f);
-    p[2] = clip_round((v + 140.0f) * 255.0f / 262.0f);
-}
-
-static void luv_to_rgb(guint8 *p)
-{
-    const float l = (float)p[0] / 2.55f, y = lightness_inverse(l);
-    const float u = (float)p[1] * 354.0f / 255.0f - 134.0f;
-    const float v = (float)p[2] * 262.0f / 255.0f - 140.0f;
-    if (p[0] == 0) {
-        p[1] = p[2] = 0;
-        return;
-    }
-    /* OpenCV's limits on the divisor and on X and Z: colours that do not exist come out as it has
-     * them. */
-    const float up = 3 * (u + 13 * l * LUV_WHITE_U);
-    const float vp = CLAMP(0.25f / (v + 13 * l * LUV_WHITE_V), -0.25f, 0.25f);
-    const float x = y * 3 * up * vp, z = y * ((12 * 13 * l - up) * vp - 5);
-    const float xyz[3] = {CLAMP(x, 0.0f, 2.0f), y, CLAMP(z, 0.0f, 2.0f)};
-    xyz_to_rgb(xyz, p);
-}
-
 /* Pillow truncates hue and saturation (libImaging/Convert.c). */
 static void pillow_from_rgb(guint8 *p)
 {
@@ -272,7 +139,8 @@ static void pillow_from_rgb(guint8 *p)
         const float bc = (float)(high - b) / range;
         s = range / (float)high;
         h = r == high ? bc - gc : g == high ? (float)(2.0 + rc - bc) : (float)(4.0 + gc - rc);
-        h = (float)fmod(h / 6.0 + 1.0, 1.0);
+        const double turn = h / 6.0 + 1.0;
+        h = (float)(turn >= 1 ? turn - 1 : turn); /* fmod, from -1/6 to 5/6 */
     }
     p[0] = clip((int)(h * 255.0));
     p[1] = clip((int)(s * 255.0));
@@ -288,7 +156,7 @@ static void pillow_to_rgb(guint8 *p)
     const double of[4] = {v, v * (1.0 - s), v * (1.0 - s * (double)f),
                           v * (1.0 - s * (1.0 - (double)f))};
     for (int c = 0; c < 3; c++)
-        p[c] = clip((int)round(of[sectors[sector][c]]));
+        p[c] = (guint8)(int)(of[sectors[sector][c]] + 0.5);
 }
 
 static const struct {
@@ -300,8 +168,8 @@ static const struct {
     [CG_COLOUR_YCRCB] = {"YCrCb", 0, ycrcb_from_rgb, ycrcb_to_rgb},
     [CG_COLOUR_HSV] = {"HSV", 2, hsv_from_rgb, hsv_to_rgb},
     [CG_COLOUR_HLS] = {"HLS", 1, hls_from_rgb, hls_to_rgb},
-    [CG_COLOUR_LAB] = {"Lab", 0, lab_from_rgb, lab_to_rgb},
-    [CG_COLOUR_LUV] = {"Luv", 0, luv_from_rgb, luv_to_rgb},
+    [CG_COLOUR_LAB] = {"Lab", 0, cg_colour_lab_from_rgb, cg_colour_lab_to_rgb},
+    [CG_COLOUR_LUV] = {"Luv", 0, cg_colour_luv_from_rgb, cg_colour_luv_to_rgb},
     [CG_COLOUR_YUV] = {"YUV", 0, yuv_from_rgb, yuv_to_rgb},
     [CG_COLOUR_HSV_PILLOW] = {"HSV (Pillow)", 2, pillow_from_rgb, pillow_to_rgb},
 };

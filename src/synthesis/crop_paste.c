@@ -26,21 +26,16 @@ static double largest_scale(const CgImage *normal, int w, int h, double degrees)
     return MIN(normal->width / (co * w + si * h), normal->height / (si * w + co * h));
 }
 
-/* Puts PATCH at (X, Y) of a copy of NORMAL, as a source for pasting. */
-static CgImage *lay(const CgImage *normal, const CgImage *patch, const CgImage *inside, int x,
-                    int y)
+/* PATCH where it is INSIDE, NORMAL at AT in its corners: a source for pasting there. */
+static CgImage *lay(const CgImage *normal, const CgImage *patch, const CgImage *inside, CgRect at)
 {
-    CgImage *out = cg_image_copy(normal);
+    CgImage *out = cg_image_crop(normal, at.x, at.y, at.width, at.height);
     g_autoptr(CgImage) same =
         normal->channels == 1 ? cg_image_to_grey(patch) : cg_image_to_rgb(patch);
     const gsize channels = (gsize)normal->channels;
-    for (int v = 0; v < patch->height; v++)
-        for (int u = 0; u < patch->width; u++) {
-            const gsize from = (gsize)v * (gsize)patch->width + (gsize)u;
-            const gsize to = (gsize)(y + v) * (gsize)out->width + (gsize)(x + u);
-            for (gsize c = 0; inside->pixels[from] && c < channels; c++)
-                out->pixels[to * channels + c] = same->pixels[from * channels + c];
-        }
+    for (gsize i = 0; i < (gsize)at.width * (gsize)at.height; i++)
+        for (gsize c = 0; inside->pixels[i] && c < channels; c++)
+            out->pixels[i * channels + c] = same->pixels[i * channels + c];
     return out;
 }
 
@@ -80,10 +75,10 @@ void cg_crop_paste(const CgImage *normal, const CgImage *defect, const CgImage *
     g_autoptr(CgImage) patch_mask = cg_warp_expand(cut_mask, degrees, scale, FALSE, &same);
     const int x = cg_rng_int(rng, 0, MAX(0, normal->width - patch->width));
     const int y = cg_rng_int(rng, 0, MAX(0, normal->height - patch->height));
-    const CgRect all = {0, 0, normal->width, normal->height};
-    g_autoptr(CgImage) laid = lay(normal, patch, inside, x, y);
+    const CgRect at = {x, y, patch->width, patch->height};
+    g_autoptr(CgImage) laid = lay(normal, patch, inside, at);
     out->mask = lay_mask(normal, patch_mask, inside, x, y);
-    out->image = cg_paste(normal, laid, out->mask, all, blend, 0);
+    out->image = cg_paste(normal, laid, out->mask, at, blend, 0);
     out->parameters = json_pack("{s:[i, i, i, i], s:f, s:f, s:[i, i], s:s}", "source", r.x, r.y,
                                 r.width, r.height, "angle", degrees, "scale", scale, "at", x, y,
                                 "blend", cg_paste_mode_name(blend));

@@ -24,11 +24,20 @@ static guint8 blend(int from, int to, float weight)
     return v <= 0 ? 0 : v >= 255 ? 255 : (guint8)v;
 }
 
-static void jitter_brightness(CgImage *image, double factor)
+/* All values blended with FROM. */
+static void jitter_from(CgImage *image, int from, double factor)
 {
     const gsize size = (gsize)image->width * (gsize)image->height * (gsize)image->channels;
+    guint8 table[256];
+    for (int v = 0; v < 256; v++)
+        table[v] = blend(from, v, (float)factor);
     for (gsize i = 0; i < size; i++)
-        image->pixels[i] = blend(0, image->pixels[i], (float)factor);
+        image->pixels[i] = table[image->pixels[i]];
+}
+
+static void jitter_brightness(CgImage *image, double factor)
+{
+    jitter_from(image, 0, factor);
 }
 
 static void jitter_contrast(CgImage *image, double factor)
@@ -38,9 +47,7 @@ static void jitter_contrast(CgImage *image, double factor)
     guint64 sum = 0;
     for (gsize i = 0; i < pixels; i++)
         sum += grey->pixels[i];
-    const int mean = (int)((double)sum / (double)pixels + 0.5);
-    for (gsize i = 0; i < pixels * (gsize)image->channels; i++)
-        image->pixels[i] = blend(mean, image->pixels[i], (float)factor);
+    jitter_from(image, (int)((double)sum / (double)pixels + 0.5), factor);
 }
 
 static void jitter_saturation(CgImage *image, double factor)
@@ -111,12 +118,18 @@ static json_t *jitter_to_json(const CgColourJitter *j)
 /* PATCH over the picture at (X, Y) where OUTLINE (NULL: everywhere) is set; the mask with it. */
 static void put(CgSynthesis *out, const CgImage *patch, const CgImage *outline, int x, int y)
 {
-    const gsize channels = (gsize)patch->channels;
-    for (int v = 0; v < patch->height; v++)
+    const gsize channels = (gsize)patch->channels, row = (gsize)patch->width;
+    for (int v = 0; !outline && v < patch->height; v++) {
+        const gsize to = (gsize)(y + v) * (gsize)out->image->width + (gsize)x;
+        memcpy(out->image->pixels + to * channels, patch->pixels + (gsize)v * row * channels,
+               row * channels);
+        memset(out->mask->pixels + to, 255, row);
+    }
+    for (int v = 0; outline && v < patch->height; v++)
         for (int u = 0; u < patch->width; u++) {
             const gsize from = (gsize)v * (gsize)patch->width + (gsize)u;
             const gsize to = (gsize)(y + v) * (gsize)out->image->width + (gsize)(x + u);
-            if (outline && !outline->pixels[from])
+            if (!outline->pixels[from])
                 continue;
             memcpy(out->image->pixels + to * channels, patch->pixels + from * channels, channels);
             out->mask->pixels[to] = 255;

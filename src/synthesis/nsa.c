@@ -23,8 +23,9 @@
 typedef struct {
     const CgImage *normal, *object, *source, *source_object;
     gboolean mixed;
-    CgImage *made;  /* NORMAL with the pieces so far */
-    guint8 *inside; /* [height, width]: pieces that show an object, or lie on one */
+    CgImage *made;                /* NORMAL with the pieces so far */
+    guint8 *inside;               /* [height, width]: pieces that show an object, or lie on one */
+    int left, top, right, bottom; /* around all pieces; the last two are outside */
 } Nsa;
 
 /* A piece: FROM in the source, then as large as TO in the picture. */
@@ -211,8 +212,12 @@ static void blend_mixed(const Nsa *n, const CgImage *patch, CgRect to)
 }
 
 /* Marks what of the piece counts as anomalous if it changed. */
-static void mark(const Nsa *n, const CgImage *cut, CgRect to)
+static void mark(Nsa *n, const CgImage *cut, CgRect to)
 {
+    n->left = MIN(n->left, to.x);
+    n->top = MIN(n->top, to.y);
+    n->right = MAX(n->right, to.x + to.width);
+    n->bottom = MAX(n->bottom, to.y + to.height);
     for (int y = 0; y < to.height; y++)
         for (int x = 0; x < to.width; x++) {
             const gsize at = pixel(n, to, x, y), i = (gsize)y * (gsize)to.width + (gsize)x;
@@ -222,7 +227,7 @@ static void mark(const Nsa *n, const CgImage *cut, CgRect to)
 }
 
 /* One piece more in N->made; FALSE when none was found. */
-static gboolean add_piece(const Nsa *n, CgRng *rng, json_t *pieces)
+static gboolean add_piece(Nsa *n, CgRng *rng, json_t *pieces)
 {
     Piece p;
     if (!draw_source(n, rng, &p.from))
@@ -250,74 +255,89 @@ static gboolean add_piece(const Nsa *n, CgRng *rng, json_t *pieces)
     return TRUE;
 }
 
-/* 255 where the channels changed by more than the tolerance on average, inside of pieces. */
-static CgImage *changed(const Nsa *n)
+/* OUT: 255 where the channels changed by more than the tolerance on average, inside of pieces. */
+static void mark_changes(const Nsa *n, CgImage *out)
 {
-    const gsize count = (gsize)n->normal->width * (gsize)n->normal->height;
     const gsize channels = (gsize)n->normal->channels;
-    CgImage *out = cg_image_new(n->normal->width, n->normal->height, 1);
-    for (gsize i = 0; i < count; i++) {
-        int sum = 0;
-        for (gsize c = 0; n->inside[i] && c < channels; c++)
-            sum += abs(n->made->pixels[i * channels + c] - n->normal->pixels[i * channels + c]);
-        out->pixels[i] = sum > TOLERANCE * (int)channels ? 255 : 0;
-    }
-    return out;
+    for (int y = n->top; y < n->bottom; y++)
+        for (int x = n->left; x < n->right; x++) {
+            const gsize at = (gsize)y * (gsize)out->width + (gsize)x;
+            const guint8 *a = n->made->pixels + at * channels;
+            const guint8 *b = n->normal->pixels + at * channels;
+            int sum = 0;
+            for (gsize c = 0; n->inside[at] && c < channels; c++)
+                sum += abs(a[c] - b[c]);
+            out->pixels[at] = sum > TOLERANCE * (int)channels ? 255 : 0;
+        }
 }
 
-/* The median of squares of a mask, its border pixels repeated: what is set in most of them. */
-static CgImage *median(const CgImage *mask)
+/* The median of squares of MASK, its border pixels repeated, in OUT: what is set in most of them.
+ * All that is set lies around the pieces. */
+static void median(const Nsa *n, const CgImage *mask, CgImage *out)
 {
     const int w = mask->width, h = mask->height, side = 2 * MEDIAN + 1;
-    CgImage *out = cg_image_new(w, h, 1);
-    g_autofree guint8 *columns = g_malloc((gsize)w);
-    for (int y = 0; y < h; y++) {
-        memset(columns, 0, (gsize)w);
+    const int left = MAX(n->left - MEDIAN, 0), right = MIN(n->right + MEDIAN, w);
+    const int bottom = MIN(n->bottom + MEDIAN, h);
+    g_autofree guint8 *columns = g_malloc((gsize)w + 2 * MEDIAN); /* sums, border repeated */
+    for (int y = MAX(n->top - MEDIAN, 0); y < bottom; y++) {
+        memset(columns, 0, (gsize)w + 2 * MEDIAN);
         for (int v = y - MEDIAN; v <= y + MEDIAN; v++) {
             const guint8 *row = mask->pixels + (gsize)CLAMP(v, 0, h - 1) * (gsize)w;
-            for (int x = 0; x < w; x++)
-                columns[x] = (guint8)(columns[x] + (row[x] & 1));
+            for (int x = left; x < right; x++)
+                columns[x + MEDIAN] = (guint8)(columns[x + MEDIAN] + (row[x] & 1));
         }
-        for (int x = 0; x < w; x++) {
-            int sum = 0;
-            for (int u = x - MEDIAN; u <= x + MEDIAN; u++)
-                sum += columns[CLAMP(u, 0, w - 1)];
+        for (int k = 0; k < MEDIAN; k++) {
+            columns[k] = columns[MEDIAN];
+            columns[w + MEDIAN + k] = columns[w + MEDIAN - 1];
+        }
+        int sum = 0;
+        for (int k = 0; k < side - 1; k++)
+            sum += columns[left + k];
+        for (int x = left; x < right; x++) {
+            sum += columns[x + side - 1];
             out->pixels[(gsize)y * (gsize)w + (gsize)x] = 2 * sum > side * side ? 255 : 0;
+            sum -= columns[x];
         }
     }
-    return out;
 }
 
-/* NORMAL's pixels where MASK is not set. */
+/* NORMAL's pixels in pieces where MASK is not set, or everywhere. */
 static void put_back(const Nsa *n, const CgImage *mask)
 {
     const gsize channels = (gsize)n->normal->channels;
-    const gsize count = (gsize)mask->width * (gsize)mask->height;
-    for (gsize i = 0; i < count; i++)
-        if (!mask->pixels[i])
-            memcpy(n->made->pixels + i * channels, n->normal->pixels + i * channels, channels);
+    for (int y = n->top; y < n->bottom; y++)
+        for (int x = n->left; x < n->right; x++) {
+            const gsize at = (gsize)y * (gsize)n->normal->width + (gsize)x;
+            for (gsize c = 0; (!mask || !mask->pixels[at]) && c < channels; c++)
+                n->made->pixels[at * channels + c] = n->normal->pixels[at * channels + c];
+        }
 }
 
 /* All pieces of a sample, and its mask; FALSE when that is empty. */
 static gboolean make(Nsa *n, CgRng *rng, CgSynthesis *out)
 {
-    const gsize count = (gsize)n->normal->width * (gsize)n->normal->height;
+    const int w = n->normal->width, h = n->normal->height;
     json_t *pieces = json_array();
-    memset(n->inside, 0, count);
-    memcpy(n->made->pixels, n->normal->pixels, count * (gsize)n->normal->channels);
+    g_autoptr(CgImage) grainy = cg_image_new(w, h, 1);
+    g_autoptr(CgImage) mask = cg_image_new(w, h, 1);
+    n->left = w;
+    n->top = h;
+    n->right = n->bottom = 0;
     for (int i = 0; i < (n->object ? PIECES : PIECES_FREE); i++)
         if (i == 0 || cg_rng_int(rng, 0, 1))
             add_piece(n, rng, pieces);
-    g_autoptr(CgImage) grainy = changed(n);
-    out->mask = median(grainy);
-    put_back(n, out->mask);
-    if (cg_mask_area(out->mask) > 0) {
+    mark_changes(n, grainy);
+    median(n, grainy, mask);
+    if (memchr(mask->pixels, 255, (gsize)w * (gsize)h)) {
+        put_back(n, mask);
+        out->mask = g_steal_pointer(&mask);
         out->parameters =
             json_pack("{s:o, s:s}", "pieces", pieces, "blend", n->mixed ? "mixed" : "poisson");
         return TRUE;
     }
+    put_back(n, NULL);
+    memset(n->inside, 0, (gsize)w * (gsize)h);
     json_decref(pieces);
-    g_clear_pointer(&out->mask, cg_image_free);
     return FALSE;
 }
 
@@ -337,8 +357,14 @@ void cg_nsa(const CgImage *normal, const CgImage *object, const CgImage *source,
 {
     g_autoptr(CgImage) same =
         normal->channels == 1 ? cg_image_to_grey(source) : cg_image_to_rgb(source);
-    g_autofree guint8 *inside = g_malloc((gsize)normal->width * (gsize)normal->height);
-    Nsa n = {normal, object, same, source_object, mixed, cg_image_copy(normal), inside};
+    g_autofree guint8 *inside = g_malloc0((gsize)normal->width * (gsize)normal->height);
+    Nsa n = {.normal = normal,
+             .object = object,
+             .source = same,
+             .source_object = source_object,
+             .mixed = mixed,
+             .made = cg_image_copy(normal),
+             .inside = inside};
     gboolean done = FALSE;
     g_assert(source->width == normal->width && source->height == normal->height);
     g_assert(!object == !source_object);

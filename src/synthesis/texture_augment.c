@@ -39,7 +39,7 @@ static void apply_brightness(const CgTextureAugment *a, CgImage *image)
     guint8 table[256];
     for (int v = 0; v < 256; v++) {
         const int from = a->add_first ? clip(v + add) : v;
-        const int product = clip((int)(from * a->value[0]));
+        const int product = clip((int)((float)from * (float)a->value[0]));
         table[v] = a->add_first ? (guint8)product : clip(product + add);
     }
     cg_colour_from_rgb(a->space, image->pixels, byte_count(image) / 3);
