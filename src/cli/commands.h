@@ -15,5 +15,6 @@ int cg_cli_mask(int argc, char **argv);
 int cg_cli_metrics(int argc, char **argv);
 int cg_cli_sheet(int argc, char **argv);
 int cg_cli_tokenize(int argc, char **argv);
+int cg_cli_train(int argc, char **argv);
 
 #endif

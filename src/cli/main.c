@@ -16,6 +16,7 @@ typedef struct {
 
 static const Command commands[] = {
     {"generate", "make anomalous images from normal ones, masks and a prompt", cg_cli_generate},
+    {"train", "learn defects from a few images of each type", cg_cli_train},
     {"mask", "draw masks: where defects shall be", cg_cli_mask},
     {"sheet", "draw normal images, masks and results of a run in rows", cg_cli_sheet},
     {"augment", "make anomalous images from normal ones, without a model", cg_cli_augment},

@@ -115,7 +115,8 @@ static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
     if (!weights)
         return FALSE;
     m->fingerprint = cg_weights_fingerprint(weights);
-    const CgBuild build = build_from(m, weights);
+    CgBuild build = build_from(m, weights);
+    build.differentiable = paths->differentiable;
     m->unet = cg_unet_new(&build, &config, error);
     return m->unet != NULL;
 }
@@ -153,12 +154,26 @@ static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
     return m->text != NULL;
 }
 
+gboolean cg_model_controlnet_config(const CgModel *m, const char *path, CgUnetConfig *config,
+                                    GError **error)
+{
+    if (path && is_folder(path))
+        return cg_model_read_unet_config(path, TRUE, config, error);
+    /* A copy of its U-Net's encoder: it has the same sizes. */
+    cg_unet_config_for_control(&m->unet->config, cg_vae_factor(cg_vae_config(m->vae)), config);
+    return TRUE;
+}
+
+CgCheckpoint *cg_model_open_unet_weights(const CgModel *m, GError **error)
+{
+    g_autofree char *path = part_path(m->path, "unet");
+    return cg_model_open_part(path, CG_COMPONENT_UNET, error);
+}
+
 static gboolean load_controlnet(CgModel *m, const char *path, GError **error)
 {
     CgUnetConfig config;
-    if (!is_folder(path)) /* a copy of its U-Net's encoder: it has the same sizes */
-        cg_unet_config_for_control(&m->unet->config, 8, &config);
-    else if (!cg_model_read_unet_config(path, TRUE, &config, error))
+    if (!cg_model_controlnet_config(m, path, &config, error))
         return FALSE;
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, CG_COMPONENT_CONTROLNET, error);
     if (!weights)
@@ -214,7 +229,7 @@ static gboolean check_controlnet(const CgModel *m, GError **error)
     return same;
 }
 
-static gboolean check_fit(const CgModel *m, GError **error)
+gboolean cg_model_check(const CgModel *m, GError **error)
 {
     const CgUnetConfig *u = &m->unet->config;
     const CgVaeConfig *v = cg_vae_config(m->vae);
@@ -303,7 +318,7 @@ CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *path
         !load_schedule(m, paths, error) || !load_text(m, paths, error) ||
         !load_vae(m, paths, error) || !load_unet(m, paths, error) ||
         (paths->controlnet && !load_controlnet(m, paths->controlnet, error)) ||
-        !check_fit(m, error))
+        !cg_model_check(m, error))
         return NULL;
     return g_steal_pointer(&m);
 }

@@ -16,11 +16,12 @@
 
 typedef struct {
     const char *model;
-    const char *controlnet; /* NULL: none */
-    const char *vae;        /* folder or file instead of the model's own; NULL: its own */
-    const char *tokenizer;  /* folder or file instead of the model's own; NULL: its own */
-    const char *config;     /* folder in diffusers' layout whose config.json files, schedule and
-                               tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
+    const char *controlnet;  /* NULL: none */
+    const char *vae;         /* folder or file instead of the model's own; NULL: its own */
+    const char *tokenizer;   /* folder or file instead of the model's own; NULL: its own */
+    const char *config;      /* folder in diffusers' layout whose config.json files, schedule and
+                                tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
+    gboolean differentiable; /* gradients shall flow through the U-Net */
 } CgModelPaths;
 
 typedef struct {
@@ -41,6 +42,15 @@ typedef struct {
 CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error);
 void cg_model_free(CgModel *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgModel, cg_model_free)
+
+/* For training a ControlNet for M, which has none yet. Its configuration: that of the ControlNet at
+ * PATH, or with NULL the one that goes with M's U-Net and the VAE's latent cells. */
+gboolean cg_model_controlnet_config(const CgModel *m, const char *path, CgUnetConfig *config,
+                                    GError **error);
+/* The U-Net's weights once more, to begin from. */
+CgCheckpoint *cg_model_open_unet_weights(const CgModel *m, GError **error);
+/* CG_ERROR_SHAPE when M's parts do not fit together. */
+gboolean cg_model_check(const CgModel *m, GError **error);
 
 /* Numbers in all parameters. */
 guint64 cg_model_parameter_count(const CgModel *m);

@@ -12,12 +12,12 @@
 typedef struct {
     const CgImage *normal, *mask, *generated, *fused; /* NULL: an empty place */
     const char *label;                                /* prompt, figures; NULL for none */
-} CgSample;
+} CgSheetRow;
 
 /* Draws COUNT (at least 1) rows, pictures SIDE pixels wide at most, and writes PATH atomically as
  * PNG. Sizes within a row may differ; the difference is drawn where normal and fused have one size.
  */
-gboolean cg_sample_sheet_save(const CgSample *samples, int count, int side, const char *path,
+gboolean cg_sample_sheet_save(const CgSheetRow *rows, int count, int side, const char *path,
                               GError **error);
 
 /* OUT/samples/step-00001200.png, its folder created. Free with g_free. */

@@ -29,6 +29,16 @@ gboolean cg_dtype_parse_compute(const char *text, CgDType *dtype)
     return TRUE;
 }
 
+gboolean cg_dtype_parse_weights(const char *text, CgDType *dtype)
+{
+    if (cg_dtype_parse_compute(text, dtype))
+        return TRUE;
+    if (!g_str_equal(text, "f16"))
+        return FALSE;
+    *dtype = CG_F16;
+    return TRUE;
+}
+
 static inline float as_float(uint32_t u)
 {
     float f;

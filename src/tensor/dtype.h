@@ -14,6 +14,8 @@ size_t cg_dtype_size(CgDType dtype);
 const char *cg_dtype_name(CgDType dtype);
 /* "f32" or "bf16", the types that networks compute in; FALSE for anything else. */
 gboolean cg_dtype_parse_compute(const char *text, CgDType *dtype);
+/* "f32", "f16" or "bf16", the types that weights are stored in. */
+gboolean cg_dtype_parse_weights(const char *text, CgDType *dtype);
 
 /* bfloat16, round to nearest even; NaN stays NaN. */
 static inline uint16_t cg_bf16_from_f32(float f)

@@ -1,0 +1,171 @@
+/* cagen train: finds the sub-command and hands over; what all trainings take as options. */
+#include "cli/train.h"
+
+#include "base/log.h"
+#include "base/system.h"
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} Command;
+
+static const Command commands[] = {
+    {"controlnet", "learn defects from a few images of each type", cg_cli_train_controlnet},
+};
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "usage: cagen train COMMAND [OPTION...]\n\ncommands:\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "\ncagen train COMMAND --help tells a command's options.\n");
+}
+
+int cg_cli_train(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    cg_log_error("train: unknown command \"%s\"; cagen train --help lists them", argv[1]);
+    return 2;
+}
+
+void cg_cli_train_init(CgCliTrain *t, const CgTrainSettings *settings)
+{
+    *t = (CgCliTrain){.settings = *settings,
+                      .steps = (gint64)settings->steps,
+                      .warmup = (gint64)settings->optimizer.warmup,
+                      .watch_steps = (gint64)settings->watch_steps,
+                      .seed = (gint64)settings->seed};
+}
+
+void cg_cli_train_clear(CgCliTrain *t)
+{
+    cg_cli_compute_clear(&t->compute);
+    g_clear_pointer(&t->out, g_free);
+    g_clear_pointer(&t->course, g_free);
+    g_clear_pointer(&t->stop_when, g_free);
+}
+
+#define ENTRY(name, kind, where, text, arg)                                                        \
+    {                                                                                              \
+        name, 0, 0, G_OPTION_ARG_##kind, where, text, arg                                          \
+    }
+
+GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
+{
+    CgTrainSettings *s = &t->settings;
+    CgOptimizer *o = &s->optimizer;
+    const GOptionEntry shared[] = {
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &t->out,
+         "folder for the trained model, the state to resume from, journal and samples", "DIR"},
+        ENTRY("epochs", DOUBLE, &s->epochs, "passes over the data", "N"),
+        ENTRY("steps", INT64, &t->steps, "updates, instead of epochs", "N"),
+        ENTRY("batch", INT, &s->batch, "samples at once", "N"),
+        ENTRY("accumulate", INT, &s->accumulate, "batches before an update (default: 1)", "N"),
+        ENTRY("lr", DOUBLE, &o->rate, "learning rate", "RATE"),
+        ENTRY("lr-schedule", STRING, &t->course, "constant, cosine or linear (default: constant)",
+              "NAME"),
+        ENTRY("warmup", INT64, &t->warmup, "steps over which the rate rises from zero", "N"),
+        ENTRY("beta1", DOUBLE, &o->beta1, "AdamW (default: 0.9)", "B"),
+        ENTRY("beta2", DOUBLE, &o->beta2, "AdamW (default: 0.999)", "B"),
+        ENTRY("eps", DOUBLE, &o->eps, "AdamW (default: 1e-8)", "E"),
+        ENTRY("weight-decay", DOUBLE, &o->decay, "AdamW (default: 0.01)", "D"),
+        ENTRY("clip", DOUBLE, &o->clip, "largest norm of the gradient; 0: any (default: 1)", "N"),
+        ENTRY("ema", DOUBLE, &o->average_decay,
+              "keep an average of the weights with this decay, say 0.999, and save that", "DECAY"),
+        ENTRY("recompute", NONE, &s->recompute,
+              "compute activations again in the backward: less memory, a third more time", NULL),
+        ENTRY("seed", INT64, &t->seed, "for the order of samples, noise, everything drawn", "S"),
+        ENTRY("save-minutes", DOUBLE, &s->save_minutes,
+              "between states to resume from; 0: only at the end (default: 10)", "M"),
+        ENTRY("sample-every", INT64, &t->watch_steps,
+              "steps between sheets of samples; 0: none (default: 0)", "N"),
+        ENTRY("stop-when", STRING, &t->stop_when,
+              "end early, for example \"obedience>=0.8 for 3\" or \"plateau 2000\"", "RULE"),
+        ENTRY("tensorboard", NONE, &s->tensorboard, "write TensorBoard event files too", NULL),
+        ENTRY("resume", NONE, &s->resume, "go on from the state in --out", NULL),
+        ENTRY("plan", NONE, &t->plan_only, "only say what it will take", NULL),
+        CG_CLI_COMPUTE_ENTRIES(&t->compute),
+        G_OPTION_ENTRY_NULL,
+    };
+    guint count = 0;
+    while (own[count].long_name)
+        count++;
+    GOptionEntry *all = g_new0(GOptionEntry, count + G_N_ELEMENTS(shared));
+    memcpy(all, own, count * sizeof *own);
+    memcpy(all + count, shared, sizeof shared);
+    return all;
+}
+
+static gboolean wrong(const char *command, const char *what, GError **error)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: %s; see cagen %s --help", command, what,
+                command);
+    return FALSE;
+}
+
+static gboolean check_optimizer(const CgOptimizer *o, const char *command, GError **error)
+{
+    if (!(o->rate > 0) || !(o->rate <= 1))
+        return wrong(command, "--lr must be above 0 and at most 1", error);
+    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1))
+        return wrong(command, "--beta1 and --beta2 must be at least 0 and below 1", error);
+    if (!(o->eps > 0) || !(o->decay >= 0) || !(o->clip >= 0))
+        return wrong(command, "--eps must be above 0, --weight-decay and --clip not below", error);
+    if (!(o->average_decay >= 0 && o->average_decay < 1))
+        return wrong(command, "--ema must be at least 0 and below 1", error);
+    return TRUE;
+}
+
+gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error)
+{
+    CgTrainSettings *s = &t->settings;
+    if (!t->out)
+        return wrong(command, "--out DIR is missing", error);
+    if (t->steps < 0 || t->warmup < 0 || t->watch_steps < 0 || t->seed < 0)
+        return wrong(command, "--steps, --warmup, --sample-every and --seed are not negative",
+                     error);
+    if (t->steps == 0 && !(s->epochs > 0 && s->epochs <= 1e9))
+        return wrong(command, "--epochs must be above 0", error);
+    if (t->steps > G_MAXUINT32)
+        return wrong(command, "--steps is too large", error);
+    if (s->batch < 1 || s->batch > 4096 || s->accumulate < 1 || s->accumulate > 4096)
+        return wrong(command, "--batch and --accumulate must be 1 to 4096", error);
+    if (!(s->save_minutes >= 0))
+        return wrong(command, "--save-minutes must not be negative", error);
+    if (t->course && !cg_rate_course_parse(t->course, &s->optimizer.course))
+        return wrong(command, "--lr-schedule is constant, cosine or linear", error);
+    s->steps = (guint64)t->steps;
+    s->optimizer.warmup = (guint64)t->warmup;
+    s->watch_steps = (guint64)t->watch_steps;
+    s->seed = (guint64)t->seed;
+    s->out = t->out;
+    s->stop_when = t->stop_when;
+    return check_optimizer(&s->optimizer, command, error);
+}
+
+void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainResult *result)
+{
+    g_autofree char *memory = g_format_size(cg_memory_peak());
+    if (t->compute.json) {
+        printf("{\"event\":\"trained\",\"steps\":%" G_GUINT64_FORMAT
+               ",\"loss\":%.6g,\"seconds\":%.1f,\"memory\":%" G_GUINT64_FORMAT "}\n",
+               result->steps, result->loss, result->seconds, cg_memory_peak());
+        return;
+    }
+    printf("%s: %s, %" G_GUINT64_FORMAT " steps, loss %.4f, %.0f s, peak memory %s\n", t->out, what,
+           result->steps, result->loss, result->seconds, memory);
+}

@@ -1,0 +1,30 @@
+/* train: what the sub-commands of cagen train share. */
+#ifndef CG_CLI_TRAIN_H
+#define CG_CLI_TRAIN_H
+
+#include "cli/options.h"
+#include "pipeline/trainer.h"
+
+int cg_cli_train_controlnet(int argc, char **argv);
+
+/* Options of every training, with GOption's types. */
+typedef struct {
+    CgCliCompute compute;
+    CgTrainSettings settings;
+    char *out, *course, *stop_when;
+    gint64 steps, warmup, watch_steps, seed;
+    gboolean plan_only;
+} CgCliTrain;
+
+/* The defaults of SETTINGS become those of the options. */
+void cg_cli_train_init(CgCliTrain *t, const CgTrainSettings *settings);
+void cg_cli_train_clear(CgCliTrain *t);
+/* OWN (ended by G_OPTION_ENTRY_NULL), then the shared ones. Free with g_free. */
+GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own);
+/* Checks what was parsed and fills in t->settings, which borrows T's strings. COMMAND ("train
+ * controlnet") is for messages. */
+gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error);
+/* The last line of a run that went well, on standard output. */
+void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainResult *result);
+
+#endif

@@ -1,0 +1,228 @@
+#include "pipeline/controlnet_watch.h"
+
+#include "base/rng.h"
+#include "metrics/obedience.h"
+#include "pipeline/generate.h"
+#include "pipeline/objects.h"
+#include "pipeline/sample_sheet.h"
+#include "synthesis/shapes.h"
+
+#define SHEET_SIDE 192
+
+/* One picture to be generated again and again. */
+typedef struct {
+    CgImage *normal, *mask;
+    CgImage *reconstruction; /* D(E(normal)); made at the first look */
+    const char *prompt;
+} Subject;
+
+struct CgControlnetWatch {
+    const CgModel *model;
+    const CgShots *shots;
+    const CgTrainControlnetOptions *options;
+    GArray *subjects; /* of Subject */
+};
+
+static void subject_clear(gpointer data)
+{
+    Subject *s = data;
+    cg_image_free(s->normal);
+    cg_image_free(s->mask);
+    cg_image_free(s->reconstruction);
+}
+
+void cg_controlnet_watch_free(CgControlnetWatch *w)
+{
+    if (!w)
+        return;
+    g_array_unref(w->subjects);
+    g_free(w);
+}
+
+/* Paths of CATEGORY's normal images, training ones where there are any. */
+static GPtrArray *normals_of(const CgDataset *d, const char *category)
+{
+    GPtrArray *paths = g_ptr_array_new();
+    for (int train = 1; train >= 0 && paths->len == 0; train--)
+        for (guint i = 0; i < d->samples->len; i++) {
+            const CgSample *s = cg_dataset_sample(d, i);
+            if (cg_sample_is_good(s) && g_str_equal(s->category, category) &&
+                (s->split == CG_DATASET_TRAIN) == train)
+                g_ptr_array_add(paths, (gpointer)(guintptr)s->image);
+        }
+    return paths;
+}
+
+/* The masks of one kind of defect, to be bent and moved. */
+static CgMaskLibrary *library_of(const CgShots *shots, const CgShotImage *kind)
+{
+    CgMaskLibrary *library = cg_mask_library_new();
+    for (guint i = 0; i < cg_shots_count(shots); i++) {
+        const CgShotImage *shot = cg_shots_nth(shots, i);
+        if (g_str_equal(shot->category, kind->category) && g_str_equal(shot->defect, kind->defect))
+            cg_mask_library_add(library, shot->mask);
+    }
+    return library;
+}
+
+static CgImage *draw_mask(const CgControlnetWatch *w, const CgShotImage *kind, const char *path,
+                          const CgImage *normal, const GPtrArray *normals, guint number,
+                          GError **error)
+{
+    const int side = cg_shots_size(w->shots);
+    g_autoptr(CgMaskShapes) shapes = cg_mask_shapes_parse("perlin|library", error);
+    g_autoptr(CgMaskLibrary) library = library_of(w->shots, kind);
+    CgObjects *objects = cg_objects_new(NULL, normals, error);
+    CgImage *object = NULL, *mask = NULL;
+    if (objects && cg_objects_find(objects, path, normal, &object, error)) {
+        const CgMaskRules rules = {.shapes = shapes,
+                                   .library = library,
+                                   .foreground = object,
+                                   .latent_side =
+                                       side / cg_vae_factor(cg_vae_config(w->model->vae))};
+        CgRng rng = cg_rng(w->options->train.seed, CG_STREAM(CG_STREAM_MASK, number));
+        mask = cg_mask_draw(&rules, &rng, side, side, error);
+    }
+    cg_image_free(object);
+    cg_objects_free(objects);
+    return mask;
+}
+
+static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, guint number,
+                            GError **error)
+{
+    const int side = cg_shots_size(w->shots);
+    g_autoptr(GPtrArray) normals = normals_of(cg_shots_others(w->shots), kind->category);
+    Subject s = {.prompt = kind->prompts[0]};
+    if (normals->len == 0)
+        return TRUE; /* nothing to look at in this category */
+    CgRng rng = cg_rng(w->options->train.seed, CG_STREAM(CG_STREAM_SPLIT, number));
+    const char *path =
+        g_ptr_array_index(normals, (guint)cg_rng_int(&rng, 0, (int)normals->len - 1));
+    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
+    if (!image)
+        return FALSE;
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
+    s.normal = cg_image_resize(rgb, side, side);
+    s.mask = draw_mask(w, kind, NULL, s.normal, normals, number, error);
+    if (!s.mask) {
+        subject_clear(&s);
+        return FALSE;
+    }
+    g_array_append_val(w->subjects, s);
+    return TRUE;
+}
+
+/* The kinds of defects in turn, evenly over all where there are more kinds than subjects. */
+static gboolean choose(CgControlnetWatch *w, GError **error)
+{
+    g_autoptr(GPtrArray) kinds = g_ptr_array_new();
+    for (guint i = 0; i < cg_shots_count(w->shots); i++) {
+        const CgShotImage *shot = cg_shots_nth(w->shots, i);
+        const CgShotImage *last = kinds->len ? g_ptr_array_index(kinds, kinds->len - 1) : NULL;
+        if (!last || !g_str_equal(last->category, shot->category) ||
+            !g_str_equal(last->defect, shot->defect))
+            g_ptr_array_add(kinds, (gpointer)(guintptr)shot);
+    }
+    const guint count = (guint)w->options->sample_count;
+    for (guint i = 0; i < count; i++) {
+        const guint k = kinds->len > count ? i * kinds->len / count : i % kinds->len;
+        if (!add_subject(w, g_ptr_array_index(kinds, k), i, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+CgControlnetWatch *cg_controlnet_watch_new(const CgModel *model, const CgShots *shots,
+                                           const CgTrainControlnetOptions *options, GError **error)
+{
+    g_autoptr(CgControlnetWatch) w = g_new0(CgControlnetWatch, 1);
+    w->model = model;
+    w->shots = shots;
+    w->options = options;
+    w->subjects = g_array_new(FALSE, TRUE, sizeof(Subject));
+    g_array_set_clear_func(w->subjects, subject_clear);
+    return choose(w, error) ? g_steal_pointer(&w) : NULL;
+}
+
+static CgImage *decode(CgContext *cx, const CgModel *m, CgTensor *latent, GError **error)
+{
+    g_autoptr(CgTensor) image = cg_vae_decode(cx, m->vae, latent);
+    return cg_context_ok(cx, error) ? cg_image_from_tensor(image, 0) : NULL;
+}
+
+static CgImage *reconstruct(CgContext *cx, const CgModel *m, const CgImage *normal, GError **error)
+{
+    g_autoptr(CgTensor) image = cg_image_to_tensor(normal);
+    g_autoptr(CgTensor) moments = cg_vae_encode(cx, m->vae, image);
+    if (!cg_context_ok(cx, error))
+        return NULL;
+    g_autoptr(CgTensor) latent = cg_vae_latent(m->vae, moments, NULL);
+    return decode(cx, m, latent, error);
+}
+
+/* Picture I: *GENERATED before fusion, *FUSED after it. */
+static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint i,
+                         CgImage **generated, CgImage **fused, GError **error)
+{
+    const CgTrainControlnetOptions *o = w->options;
+    const Subject *s = &g_array_index(w->subjects, Subject, i);
+    CgGenerateSettings settings;
+    CgGenerateResult result = {0};
+    cg_generate_settings_default(&settings);
+    settings.seed = o->train.seed;
+    settings.sample = i;
+    settings.window = CG_WINDOW_FULL;
+    settings.size = cg_shots_size(w->shots);
+    settings.denoise.prompt = s->prompt;
+    settings.denoise.negative_prompt = "";
+    settings.denoise.steps = o->sample_steps;
+    settings.denoise.guidance = o->guidance;
+    const gboolean ok = cg_generate(denoiser, w->model, &settings, s->normal, s->mask, NULL, NULL,
+                                    NULL, &result, error);
+    if (ok) {
+        *fused = g_steal_pointer(&result.image);
+        *generated = decode(cg_denoiser_context(denoiser), w->model, result.latent, error);
+    }
+    cg_generate_result_clear(&result);
+    return ok && *generated;
+}
+
+static gboolean look(CgControlnetWatch *w, CgDenoiser *denoiser, guint i, CgSheetRow *row,
+                     CgObedience *obedience, GError **error)
+{
+    Subject *s = &g_array_index(w->subjects, Subject, i);
+    CgImage *generated = NULL, *fused = NULL;
+    if (!s->reconstruction)
+        s->reconstruction = reconstruct(cg_denoiser_context(denoiser), w->model, s->normal, error);
+    const gboolean ok = s->reconstruction && generate(w, denoiser, i, &generated, &fused, error);
+    *row = (CgSheetRow){s->normal, s->mask, generated, fused, s->prompt};
+    return ok &&
+           cg_obedience_measure(s->reconstruction, s->mask, generated,
+                                cg_vae_factor(cg_vae_config(w->model->vae)), 0, obedience, error);
+}
+
+gboolean cg_controlnet_watch_run(CgControlnetWatch *w, guint64 step, double *obedience,
+                                 GError **error)
+{
+    const guint count = w->subjects->len;
+    /* A new one each time: it keeps what was made of the prompts with the weights of its day. */
+    g_autoptr(CgDenoiser) denoiser = cg_denoiser_new(w->model);
+    g_autofree CgSheetRow *rows = g_new0(CgSheetRow, count + 1);
+    g_autofree char *path = cg_sample_sheet_path(w->options->train.out, step, error);
+    gboolean ok = path != NULL;
+    double sum = 0;
+    for (guint i = 0; ok && i < count; i++) {
+        CgObedience one = {0};
+        ok = look(w, denoiser, i, &rows[i], &one, error);
+        sum += one.obedience;
+    }
+    ok = ok && (count == 0 || cg_sample_sheet_save(rows, (int)count, SHEET_SIDE, path, error));
+    for (guint i = 0; i < count; i++) {
+        cg_image_free((CgImage *)(guintptr)rows[i].generated);
+        cg_image_free((CgImage *)(guintptr)rows[i].fused);
+    }
+    if (ok && count)
+        *obedience = sum / count;
+    return ok;
+}

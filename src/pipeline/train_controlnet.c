@@ -1,0 +1,271 @@
+#include "pipeline/train_controlnet.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/system.h"
+#include "models/initial_weights.h"
+#include "pipeline/controlnet_loss.h"
+#include "pipeline/controlnet_watch.h"
+#include "pipeline/save_model.h"
+
+#include <string.h>
+
+typedef struct {
+    const CgTrainControlnetOptions *options;
+    CgModel *model;
+    CgShots *shots;
+    CgStore *store;
+    CgControlnetWatch *watch;
+} Training;
+
+void cg_train_controlnet_options_default(CgTrainControlnetOptions *o)
+{
+    *o = (CgTrainControlnetOptions){.shots = {.shots = 3},
+                                    .save_dtype = CG_F32,
+                                    .sample_count = 8,
+                                    .sample_steps = 20,
+                                    .guidance = 7.5};
+    cg_train_settings_default(&o->train);
+    o->train.epochs = 1000;
+}
+
+/* x_0 of the batch: a posterior sample, as upstream's trainings take it. */
+static CgTensor *latents(const Training *t, const CgTrainSample *samples, int n,
+                         const CgTensor *moments)
+{
+    CgShape shape = moments->shape;
+    shape.d[3] /= 2;
+    g_autoptr(CgTensor) noise = cg_tensor_new(CG_F32, shape);
+    const size_t size = noise->count / (size_t)n;
+    for (int i = 0; i < n; i++)
+        cg_rng_normals(t->options->train.seed, CG_STREAM(CG_STREAM_MOMENTS, samples[i].number), 0,
+                       cg_tensor_f32(noise) + (size_t)i * size, size);
+    return cg_vae_latent(t->model->vae, moments, noise);
+}
+
+/* What is drawn for the samples besides the shots: timesteps and noise. */
+static void draw(const Training *t, const CgTrainSample *samples, int n, int *timesteps,
+                 float *weights, CgTensor *noise)
+{
+    const guint64 seed = t->options->train.seed;
+    const size_t size = noise->count / (size_t)n;
+    for (int i = 0; i < n; i++) {
+        CgRng rng = cg_rng(seed, CG_STREAM(CG_STREAM_TIMESTEP, samples[i].number));
+        timesteps[i] = cg_rng_int(&rng, 0, t->model->schedule->count - 1);
+        weights[i] = t->options->min_snr > 0
+                         ? (float)cg_noise_schedule_min_snr_weight(t->model->schedule, timesteps[i],
+                                                                   t->options->min_snr)
+                         : 1;
+        cg_rng_normals(seed, CG_STREAM(CG_STREAM_NOISE, samples[i].number), 0,
+                       cg_tensor_f32(noise) + (size_t)i * size, size);
+    }
+}
+
+/* Each sample's own loss, unweighted. */
+static void note_losses(const CgTensor *prediction, const CgTensor *target, const int *timesteps,
+                        int count, int n, CgTrainNote *notes)
+{
+    const size_t size = prediction->count / (size_t)n;
+    const float *y = cg_tensor_f32(prediction), *want = cg_tensor_f32(target);
+    for (int i = 0; i < n; i++, y += size, want += size) {
+        double sum = 0;
+        for (size_t j = 0; j < size; j++)
+            sum += ((double)y[j] - (double)want[j]) * ((double)y[j] - (double)want[j]);
+        notes[i] = (CgTrainNote){sum / (double)size, (double)timesteps[i] / count};
+    }
+}
+
+static CgTensor *loss(void *data, CgContext *cx, const CgTrainSample *samples, int n,
+                      CgTrainNote *notes, GError **error)
+{
+    Training *t = data;
+    g_autofree CgShotDraw *draws = g_new(CgShotDraw, n);
+    g_autofree int *timesteps = g_new(int, n);
+    g_autofree float *weights = g_new(float, n);
+    g_autoptr(CgTensor) moments = NULL, control = NULL, text = NULL;
+    for (int i = 0; i < n; i++)
+        draws[i] = cg_shots_draw(t->shots, (guint)samples[i].index, samples[i].number,
+                                 t->options->dropout);
+    if (!cg_shots_batch(t->shots, draws, n, &moments, &control, &text, error))
+        return NULL;
+    g_autoptr(CgTensor) x_0 = latents(t, samples, n, moments);
+    g_autoptr(CgTensor) noise = cg_tensor_new(CG_F32, x_0->shape);
+    draw(t, samples, n, timesteps, weights, noise);
+    const CgDiffusionBatch batch = {.latent = x_0,
+                                    .noise = noise,
+                                    .timesteps = timesteps,
+                                    .text = text,
+                                    .control = control,
+                                    .weights = t->options->min_snr > 0 ? weights : NULL};
+    g_autoptr(CgTensor) prediction = NULL, target = NULL;
+    CgTensor *value = cg_controlnet_loss(cx, t->model->controlnet, t->model->unet,
+                                         t->model->schedule, &batch, &prediction, &target);
+    note_losses(prediction, target, timesteps, t->model->schedule->count, n, notes);
+    return value;
+}
+
+static void changed(void *data)
+{
+    Training *t = data;
+    cg_parameter_set_changed(&t->model->controlnet->parameters);
+}
+
+static gboolean save(void *data, CgTensor *block, const char *folder, GError **error)
+{
+    Training *t = data;
+    const CgSavedWeights weights = {.store = t->store,
+                                    .block = block,
+                                    .count = cg_store_count(t->store),
+                                    .dtype = t->options->save_dtype};
+    return cg_save_controlnet(folder, &t->model->controlnet->config, &weights, error);
+}
+
+static gboolean watch(void *data, guint64 step, double *obedience, GError **error)
+{
+    Training *t = data;
+    return cg_controlnet_watch_run(t->watch, step, obedience, error);
+}
+
+static void count_parameter(void *data, const char *name, const CgShape *shape)
+{
+    size_t *totals = data;
+    (void)name;
+    totals[0]++;
+    totals[1] += cg_shape_count(shape);
+}
+
+/* The ControlNet, its parameters in a store of its own. */
+static gboolean open_controlnet(Training *t, CgEngine *engine, GError **error)
+{
+    const CgTrainControlnetOptions *o = t->options;
+    CgModel *m = t->model;
+    CgUnetConfig config;
+    size_t totals[2] = {0, 0};
+    g_autoptr(CgControlnet) structure = g_new0(CgControlnet, 1);
+    CgBinder binder;
+    if (!cg_model_controlnet_config(m, o->model.controlnet, &config, error))
+        return FALSE;
+    structure->config = config;
+    cg_binder_init_visit(&binder, count_parameter, totals);
+    cg_bind_controlnet(&binder, structure);
+    cg_binder_finish(&binder, NULL);
+    t->store = cg_store_new(cg_store_size(totals[0], totals[1]));
+    g_autoptr(CgCheckpoint) unet = cg_model_open_unet_weights(m, error);
+    g_autoptr(CgCheckpoint) own =
+        o->model.controlnet
+            ? cg_model_open_part(o->model.controlnet, CG_COMPONENT_CONTROLNET, error)
+            : NULL;
+    if (!unet || (o->model.controlnet && !own))
+        return FALSE;
+    CgInitialWeights initial = {.component = CG_COMPONENT_CONTROLNET,
+                                .seed = o->train.seed,
+                                .unet = cg_checkpoint_lookup,
+                                .unet_source = unet};
+    const CgBuild build = {.engine = engine,
+                           .dtype = m->dtype,
+                           .lookup = own ? cg_checkpoint_lookup : cg_initial_weights_lookup,
+                           .source = own ? (void *)own : (void *)&initial,
+                           .where = own ? o->model.controlnet : "the new ControlNet",
+                           .store = t->store};
+    m->controlnet = cg_controlnet_new(&build, &config, error);
+    return m->controlnet != NULL && cg_model_check(m, error);
+}
+
+static void training_clear(Training *t)
+{
+    cg_controlnet_watch_free(t->watch);
+    cg_shots_free(t->shots);
+    cg_model_free(t->model);
+    cg_store_free(t->store);
+}
+
+static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GError **error)
+{
+    const CgTrainControlnetOptions *o = t->options;
+    CgModelPaths paths = o->model;
+    paths.controlnet = NULL; /* not to be frozen */
+    paths.differentiable = TRUE;
+    t->model = cg_model_open(engine, dtype, &paths, error);
+    if (!t->model || !open_controlnet(t, engine, error))
+        return FALSE;
+    t->shots = cg_shots_open(t->model, &o->shots, error);
+    return t->shots != NULL;
+}
+
+/* Weights are packed once for the forward; the trained ones, and the part of the U-Net that
+ * gradients flow through, once more for the backward. */
+static guint64 packed_bytes(const Training *t)
+{
+    const guint64 trained = t->model->controlnet->parameters.count;
+    const guint64 frozen = cg_model_parameter_count(t->model) - trained;
+    return 2 * (trained + frozen) * cg_dtype_size(t->model->dtype);
+}
+
+static void say_plan(const Training *t, const CgTrainSettings *s, const CgTrainResult *plan)
+{
+    g_autofree char *memory = g_format_size(plan->memory);
+    cg_log_note("%u shots of %dx%d, %" G_GUINT64_FORMAT " steps of %d sample%s%s",
+                t->shots ? cg_shots_count(t->shots) : 0, cg_shots_size(t->shots),
+                cg_shots_size(t->shots), plan->steps, s->batch * s->accumulate,
+                s->batch * s->accumulate == 1 ? "" : "s",
+                s->recompute ? ", activations computed again" : "");
+    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; memory: about %s",
+                t->model->controlnet->parameters.count, memory);
+}
+
+static gboolean check_memory(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
+{
+    const guint64 available = cg_memory_available() + cg_memory_peak();
+    if (plan->memory <= available)
+        return TRUE;
+    g_autofree char *need = g_format_size(plan->memory);
+    g_autofree char *have = g_format_size(available);
+    g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
+                "training needs about %s of memory, %s are there; %s%sa smaller --size takes less",
+                need, have, s->recompute ? "" : "--recompute, ",
+                s->batch > 1 ? "a smaller --batch with a larger --accumulate, " : "");
+    return FALSE;
+}
+
+static gboolean save_shots(const Training *t, GError **error)
+{
+    g_autofree char *path = g_build_filename(t->options->train.out, "shots.json", NULL);
+    g_autoptr(CgPrompts) prompts = cg_prompts_load(t->options->shots.aliases, error);
+    return prompts && cg_file_make_directory(t->options->train.out, error) &&
+           cg_split_save(cg_shots_split(t->shots), path, prompts, error);
+}
+
+static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_only,
+                    CgTrainResult *result, GError **error)
+{
+    const CgTrainControlnetOptions *o = t->options;
+    const CgTrainTask task = {.name = "controlnet",
+                              .data = t,
+                              .store = t->store,
+                              .sample_count = cg_shots_count(t->shots),
+                              .weight_bytes = packed_bytes(t),
+                              .loss = loss,
+                              .changed = changed,
+                              .save = save,
+                              .watch = o->sample_count > 0 ? watch : NULL};
+    if (!cg_train_plan(&task, &o->train, dtype, result, error))
+        return FALSE;
+    say_plan(t, &o->train, result);
+    if (plan_only)
+        return TRUE;
+    if (!check_memory(&o->train, result, error) || !save_shots(t, error))
+        return FALSE;
+    t->watch = cg_controlnet_watch_new(t->model, t->shots, o, error);
+    return t->watch && cg_train(&task, &o->train, engine, dtype, result, error);
+}
+
+gboolean cg_train_controlnet(CgEngine *engine, CgDType dtype, const CgTrainControlnetOptions *o,
+                             gboolean plan_only, CgTrainResult *result, GError **error)
+{
+    Training t = {.options = o};
+    const gboolean ok =
+        training_open(&t, engine, dtype, error) && run(&t, engine, dtype, plan_only, result, error);
+    training_clear(&t);
+    return ok;
+}
