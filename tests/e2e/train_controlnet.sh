@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# cagen train controlnet: plans, learns, is stopped, killed and resumed, refuses what cannot be, and
+# its ControlNet is one that cagen generate takes.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+make_mini .
+for i in 0 1 2; do
+    draw_picture data/bottle/train/good/00$i.ppm 72 72 $i
+done
+for i in 0 1; do
+    draw_picture data/bottle/test/scratch/00$i.ppm 72 72 $((i + 5))
+    draw_mask data/bottle/ground_truth/scratch/00${i}_mask.pgm 72 72 $((10 + 20 * i)) 15 20 12
+    draw_picture data/bottle/test/dent/00$i.ppm 72 72 $((i + 8))
+    draw_mask data/bottle/ground_truth/dent/00${i}_mask.pgm 72 72 40 $((10 + 20 * i)) 12 20
+done
+steps=8
+train() { # OUT OPTION...
+    "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
+        --lr 1e-3 --samples 2 --sample-steps 2 --out "$@"
+}
+
+echo "== the plan is told before anything is made"
+train planned --plan >stdout 2>stderr
+grep -q "4 shots of 64x64, 8 steps of 2 samples" stderr || fail "$(cat stderr)"
+grep -q "parameters are trained; memory: about" stderr || fail "$(cat stderr)"
+[ ! -e planned ] || fail "--plan made a folder"
+
+echo "== a training from beginning to end"
+train undisturbed --threads 1 --sample-every 4 >stdout 2>stderr
+grep -q "^undisturbed: ControlNet, 8 steps, loss" stdout || fail "$(cat stdout)"
+for file in config.json diffusion_pytorch_model.safetensors state.safetensors shots.json \
+    samples/step-00000004.png samples/step-00000008.png; do
+    [ -s undisturbed/$file ] || fail "no $file"
+done
+"$CAGEN" info undisturbed | grep -q "2698064 parameters in 340 tensors" || fail "cagen info"
+grep -q '"scratch' undisturbed/shots.json || fail "shots.json"
+
+echo "== looking at samples changes nothing"
+train unwatched --threads 1 -q >/dev/null
+same_files undisturbed/state.safetensors unwatched/state.safetensors
+
+echo "== activations computed again give the same loss"
+train recomputed --threads 1 --recompute -q >stdout2
+is "loss" "$(grep -o 'loss [0-9.]*' stdout2)" "$(grep -o 'loss [0-9.]*' stdout)"
+
+echo "== the number of threads changes nothing"
+train threads --threads 2 -q >/dev/null
+same_files undisturbed/state.safetensors threads/state.safetensors
+
+# start OUT OPTION...: trains in the background, in $pid, and returns after a step or two.
+start() {
+    "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
+        --lr 1e-3 --samples 2 --sample-steps 2 --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
+    pid=$!
+    for ((i = 0; i < 3000; i++)); do
+        ! grep -q '"done":2' "$1.stderr" 2>/dev/null || return 0
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.02
+    done
+    fail "no step was made: $(cat "$1.stderr")"
+}
+resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
+    train "$1" --threads 1 --resume >stdout 2>stderr
+    grep -q "^resumed at step" stderr || fail "$(cat stderr)"
+    same_files "$1/state.safetensors" undisturbed/state.safetensors
+    same_files "$1/diffusion_pytorch_model.safetensors" undisturbed/diffusion_pytorch_model.safetensors
+}
+
+echo "== Ctrl-C saves the state"
+start stopped --save-minutes 0
+kill -INT $pid
+status=0
+wait $pid || status=$?
+is "exit status" $status 130
+tail -n1 stopped.stderr | grep -q "the state is saved, --resume goes on" || fail "$(tail -n1 stopped.stderr)"
+[ ! -e stopped/config.json ] || fail "a half-trained ControlNet was written"
+resumed stopped
+
+echo "== a killed run goes on from its last state"
+start killed --save-minutes 0.00001
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+resumed killed
+
+echo "== a state of other options is refused"
+status=0
+train stopped --threads 1 --resume --seed 7 2>stderr || status=$?
+is "exit status" $status 2
+grep -q "was begun with --seed 0 --batch 2 --accumulate 1; resume with the same" stderr || fail "$(cat stderr)"
+
+echo "== more steps can follow"
+steps=9 train undisturbed --threads 1 --resume -q >/dev/null
+
+echo "== the ControlNet is one that generates"
+"$CAGEN" generate --model model --controlnet undisturbed --normal data/bottle/train/good/000.ppm \
+    --mask data/bottle/ground_truth/dent/000_mask.pgm --prompt "dent bottle" --steps 2 --size 64 \
+    --out made -q >/dev/null
+[ -s made/bottle/test/dent/000.png ] || fail "nothing was generated"
+
+# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
+refused() {
+    local status=0
+    "${@:4}" >stdout 2>stderr || status=$?
+    is "$1: exit status" $status "$2"
+    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
+    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
+}
+echo "== what cannot be trained is told in one line"
+with() { # OPTION...: a training that differs in these
+    "$CAGEN" train controlnet --model model --data data --out refused --size 64 --steps 1 --shots 2 -q "$@"
+}
+refused "no data" 1 "nowhere" with --data nowhere
+refused "no model" 1 "nothing: no such model" with --model nothing
+refused "size" 2 "--size 70: the model needs a multiple of 64 pixels" with --size 70
+refused "rate" 2 "--lr must be above 0" with --lr 0
+refused "nothing to resume" 1 "refused/state.safetensors" with --resume
+refused "no such course" 2 "constant, cosine or linear" with --lr-schedule up
+mkdir -p healthy/bottle/train
+cp -r data/bottle/train/good healthy/bottle/train/
+refused "no defects" 1 "defect" with --data healthy
+cp -r data empty
+draw_mask empty/bottle/ground_truth/dent/000_mask.pgm 72 72 0 0 0 0
+refused "empty mask" 2 "empty/bottle/ground_truth/dent/000_mask.pgm: the mask is empty" with --data empty
+cp -r data small
+draw_picture small/bottle/test/dent/001.ppm 70 72 9
+refused "another size" 1 "72x72, but its image small/bottle/test/dent/001.ppm is 70x72" with --data small
+with --data data --shots 3 2>stderr >/dev/null
+grep -q "bottle/dent: 2 images with a mask instead of 3" stderr || fail "$(cat stderr)"
+
+echo "== a loss that is not finite stops the run and leaves the last state"
+cp undisturbed/state.safetensors before
+"$CAGEN_TOOLS/make_model" --config mini --tokenizer "$CAGEN_FIXTURES/tokenizer/mini" --no-controlnet \
+    --poison=unet/conv_out.weight poisoned >/dev/null
+refused "NaN" 1 "is not finite" train undisturbed --model poisoned/model --steps 12 --threads 1 --resume -q
+same_files before undisturbed/state.safetensors
