@@ -31,31 +31,26 @@ static size_t place(const DnnLayout *layout, int dim, int64_t index)
     return at + (size_t)(index * layout->stride[dim]);
 }
 
-/* The source's own geometry. */
-static CgConvGeometry source_geometry(const CgWeight *w)
-{
-    CgConvGeometry g = w->g;
-    if (w->transposed) {
-        g.c_in = w->g.c_out;
-        g.c_out = w->g.c_in;
-    }
-    return g;
-}
-
 /* Of the source's elements. */
-static Places places_new(const DnnLayout *layout, const CgConvGeometry *g, gboolean transposed)
+static Places places_new(const DnnLayout *layout, const CgWeight *w)
 {
+    const CgConvGeometry *g = &w->file;
+    const int turned = w->form == FORM_TURNED, exchanged = w->form != FORM_PLAIN;
+    const int columns = w->form == FORM_COLUMNS ? cg_onednn_column_channels(g) : 0;
     Places p = {g_new(size_t, g->c_out), g_new(size_t, g->c_in),
                 g_new(size_t, g->kernel_h * g->kernel_w)};
     for (int o = 0; o < g->c_out; o++)
-        p.out[o] = place(layout, transposed ? 1 : 0, o);
+        p.out[o] = place(layout, exchanged ? 1 : 0, o);
     for (int i = 0; i < g->c_in; i++)
-        p.in[i] = place(layout, transposed ? 0 : 1, i);
+        p.in[i] = place(layout, exchanged ? 0 : 1, i);
     for (int y = 0; y < g->kernel_h; y++)
-        for (int x = 0; x < g->kernel_w; x++)
-            p.kernel[y * g->kernel_w + x] = transposed ? place(layout, 2, g->kernel_h - 1 - y) +
-                                                             place(layout, 3, g->kernel_w - 1 - x)
-                                                       : place(layout, 2, y) + place(layout, 3, x);
+        for (int x = 0; x < g->kernel_w; x++) {
+            int k = y * g->kernel_w + x;
+            p.kernel[k] = columns  ? place(layout, 0, k * columns)
+                          : turned ? place(layout, 2, g->kernel_h - 1 - y) +
+                                         place(layout, 3, g->kernel_w - 1 - x)
+                                   : place(layout, 2, y) + place(layout, 3, x);
+        }
     return p;
 }
 
@@ -89,10 +84,10 @@ static gboolean pack_by_tiles(const CgWeight *w, DnnMdRef md, void *data)
     DnnLayout layout;
     if (!dnn_md_layout(md, &layout))
         return FALSE;
-    const CgConvGeometry g = source_geometry(w);
+    const CgConvGeometry g = w->file;
     const CgTensor *source = w->source;
     const CgDType dtype = w->dtype;
-    Places p = places_new(&layout, &g, w->transposed);
+    Places p = places_new(&layout, w);
     int kernel = g.kernel_h * g.kernel_w;
     int ins = CLAMP(TILE_VALUES / kernel, 1, g.c_in);
     size_t pitch = (size_t)ins * kernel + 32; /* not a power of two: rows would share cache sets */
@@ -180,7 +175,7 @@ static dnnl_status_t reorder(CgOnednn *d, DnnMdRef from, const void *from_data, 
     return status;
 }
 
-/* The transposed source as [c_out, c_in, kh, kw] of w's type. */
+/* The turned source as [c_out, c_in, kh, kw] of w's type. */
 static void turn(const CgWeight *w, void *to)
 {
     size_t in = (size_t)w->g.c_in, out = (size_t)w->g.c_out;
@@ -200,10 +195,12 @@ static void turn(const CgWeight *w, void *to)
 static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *packing)
 {
     size_t size = w->source->count * cg_dtype_size(w->dtype);
+    if (w->form == FORM_COLUMNS)
+        return dnnl_unimplemented;
     void *converted = memory_new(size);
     if (!converted)
         return dnnl_out_of_memory;
-    if (w->transposed)
+    if (w->form == FORM_TURNED)
         turn(w, converted);
     else
         cg_dtype_convert(w->source->data, w->source->dtype, converted, w->dtype, w->source->count);

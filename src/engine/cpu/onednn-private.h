@@ -55,18 +55,32 @@ typedef struct Plan {
     char name[48];
 } Plan;
 
+typedef enum {
+    FORM_PLAIN,
+    FORM_TURNED,  /* channels exchanged, the kernel turned by 180 degrees: dy to dx at stride 1 */
+    FORM_COLUMNS, /* a 1x1 kernel from c_out channels to c_in of each kernel position, the latter
+                     padded: dy to what each position adds to dx */
+} Form;
+
 struct CgWeight {
     CgConvGeometry g;
     CgDType dtype;
     CgTensor *source, *bias_source; /* until packed, or kept */
     gboolean keep;
-    gboolean transposed; /* the source is [c_in, c_out, kh, kw], the kernel turned by 180 degrees */
+    Form form;           /* how the source becomes the weights */
+    CgConvGeometry file; /* the source's */
     float *bias;         /* [c_out], zeros without a bias */
     gboolean bias_stale;
     Packing *packings;
     Plan *plans;               /* the last used first */
-    struct CgWeight *backward; /* kept: dy to dx, made when asked for */
+    struct CgWeight *backward; /* kept: for the gradient by the input, made when asked for */
 };
+
+/* Channels of one kernel position in FORM_COLUMNS, a multiple of every block of the library's. */
+static inline int cg_onednn_column_channels(const CgConvGeometry *file)
+{
+    return (file->c_in + 15) / 16 * 16;
+}
 
 static inline dnnl_data_type_t cg_onednn_type(CgDType dtype)
 {
@@ -91,6 +105,7 @@ void cg_onednn_plan_free(Plan *p);
 /* W's bias from its source, when that has not been done or is stale. */
 void cg_onednn_bias_load(CgWeight *w);
 gboolean cg_onednn_has_amx(void);
+gboolean cg_onednn_has_avx512(void);
 /* Made when it is not there yet: not among threads. */
 dnnl_stream_t cg_onednn_stream(CgOnednn *d, int thread);
 /* CG_ERROR_ENGINE or CG_ERROR_MEMORY: what the library said of W on KEY's input. */

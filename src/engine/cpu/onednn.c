@@ -67,6 +67,11 @@ gboolean cg_onednn_has_amx(void)
     return isa_has(dnnl_cpu_isa_avx512_core_amx);
 }
 
+gboolean cg_onednn_has_avx512(void)
+{
+    return isa_has(dnnl_cpu_isa_avx512_core);
+}
+
 void cg_onednn_describe(char library[64], char isa[64])
 {
     const dnnl_version_t *v = dnnl_version();
@@ -109,7 +114,7 @@ CgWeight *cg_onednn_weight_new(const CgConvGeometry *g, CgDType dtype, CgTensor 
     g_assert(dtype == CG_F32 || dtype == CG_BF16);
     g_assert(w->count == count && (!bias || bias->count == (size_t)g->c_out));
     CgWeight *weight = g_new0(CgWeight, 1);
-    weight->g = *g;
+    weight->g = weight->file = *g;
     weight->dtype = dtype;
     weight->source = cg_tensor_ref(w);
     weight->bias_source = bias ? cg_tensor_ref(bias) : NULL;

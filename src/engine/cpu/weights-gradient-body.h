@@ -73,7 +73,10 @@ VINLINE void pack_pixels(CgDType t, const Side *side, size_t width, size_t from,
 {
     size_t full = side->c / width, rest = side->c % width;
     for (size_t p = 0; p < count; p++, from++, to += width) {
-        for (size_t j = 0; j < full; j++)
+        for (size_t j = 0; j < full && t == CG_F32 && width % VW; j++)
+            memcpy(to + j * pitch, (const float *)side->data + from * side->c + j * width,
+                   width * sizeof *to);
+        for (size_t j = 0; j < full && (t != CG_F32 || width % VW == 0); j++)
             for (size_t i = 0; i < width; i += VW) {
                 size_t k = MIN(VW, width - i);
                 v_store(CG_F32, to + j * pitch, i, k,
@@ -226,6 +229,11 @@ static void pair_merge(const Gradient *g, size_t dy_panel, size_t x_panel, float
         float *to =
             g->dw + ((dy_panel * g->dy.width + o) * g->x.c + x_panel * g->x.width) * g->taps;
         const float *from = sums + o * out_step;
+        if (g->taps == 1 && in_step == 1) {
+            V_FOR(ins,
+                  v_store(CG_F32, to, i, k, v_load(CG_F32, to, i, k) + v_load(CG_F32, from, i, k)));
+            continue;
+        }
         for (size_t i = 0; i < ins; i++)
             for (size_t tap = 0; tap < g->taps; tap++)
                 *to++ += from[tap * ROWS * LANES + i * in_step];
@@ -270,7 +278,8 @@ static void choose_sides(Gradient *g)
 {
     size_t x_rows = panels_of(g->x.c, ROWS) * panels_of(g->dy.c, LANES);
     size_t x_lanes = panels_of(g->x.c, LANES) * panels_of(g->dy.c, ROWS);
-    g->x_in_lanes = x_lanes < x_rows;
+    /* With a single kernel position sums of x in lanes lie as dw does. */
+    g->x_in_lanes = g->taps == 1 ? 8 * x_lanes <= 9 * x_rows : x_lanes < x_rows;
     g->x.width = g->x_in_lanes ? LANES : ROWS;
     g->dy.width = g->x_in_lanes ? ROWS : LANES;
     g->x.panels = panels_of(g->x.c, g->x.width);
@@ -304,6 +313,39 @@ static void cut_tasks(Gradient *g, size_t chunk)
     g->task_floats = g->group_dy * g->group_x * pair / sizeof(float);
 }
 
+/* Of a linear layer of few rows: read and written once, dw is what costs. */
+#define FEW_ROWS 16
+
+VINLINE void few_rows_output(CgDType t, const void *x, const void *dy, size_t rows, size_t in,
+                             size_t out, size_t o, float *dw)
+{
+    float d[FEW_ROWS];
+    for (size_t r = 0; r < rows; r++)
+        d[r] = t == CG_F32 ? ((const float *)dy)[r * out + o]
+                           : cg_f32_from_bf16(((const uint16_t *)dy)[r * out + o]);
+#define STEP                                                                                       \
+    {                                                                                              \
+        V sum = v_zero();                                                                          \
+        for (size_t r = 0; r < rows; r++)                                                          \
+            sum += v_load(t, x, r * in + i, k) * d[r];                                             \
+        v_store(CG_F32, dw, o *in + i, k, v_load(CG_F32, dw, o * in + i, k) + sum);                \
+    }
+    V_FOR(in, STEP);
+#undef STEP
+}
+
+static void few_rows_gradient(const CgTensor *x, const CgTensor *dy, size_t rows, size_t in,
+                              size_t out, float *dw)
+{
+#pragma omp parallel for schedule(static) num_threads(work_threads(in *out))
+    for (size_t o = 0; o < out; o++) {
+        if (x->dtype == CG_F32)
+            few_rows_output(CG_F32, x->data, dy->data, rows, in, out, o, dw);
+        else
+            few_rows_output(CG_BF16, x->data, dy->data, rows, in, out, o, dw);
+    }
+}
+
 /* X [images, h, w, c_in], DY [images, to_h, to_w, c_out]; DW [c_out, c_in, kh, kw]. */
 static void weights_gradient(CgPool *pool, const CgConvGeometry *geometry, const CgTensor *x,
                              const CgTensor *dy, const size_t size[5], float *dw)
@@ -319,6 +361,11 @@ static void weights_gradient(CgPool *pool, const CgConvGeometry *geometry, const
                   .dw = dw};
     if (dy->count == 0 || x->count == 0)
         return;
+    if (size[0] == 1 && size[1] == 1 && size[3] == 1 && g.taps == 1 && size[2] == size[4] &&
+        size[2] <= FEW_ROWS) {
+        few_rows_gradient(x, dy, size[2], g.x.c, g.dy.c, dw);
+        return;
+    }
     choose_sides(&g);
     cut_blocks(&g, size[0]);
     size_t chunk = CLAMP(CHUNK_BYTES / (g.block_floats * sizeof(float)), 1, g.blocks);
