@@ -36,7 +36,8 @@ bench: build
 	done
 	@build/release/bench/bench_model --repeats $(REPEATS) $(if $(MODEL),--model '$(MODEL)') \
 	    $(if $(CONTROLNET),--controlnet '$(CONTROLNET)')
-	@if [ -n "$$CAGEN_PEER_PYTHON" ]; then bench/compare.sh --repeats $(REPEATS); fi
+	@if [ -n "$$CAGEN_PEER_PYTHON" ]; then bench/compare.sh --repeats $(REPEATS) && \
+	    PYTHONDONTWRITEBYTECODE=1 "$$CAGEN_PEER_PYTHON" bench/peer_metrics.py --repeats $(REPEATS); fi
 
 asan:
 	@scripts/install-deps.sh asan
