@@ -9,8 +9,10 @@
 
 /* What is packed, and the sums for dq, are made for as many heads at a time as fit here. */
 #define PACKED_BYTES ((size_t)64 << 20)
-/* A head's keys are cut into slabs until there are so many tasks. */
-#define TASKS 32
+/* A head's keys are cut into slabs until there are so many tasks, or their sums for dq so large:
+ * one head of 512 has 8 MiB in each. */
+#define TASKS    32
+#define DQ_BYTES ((size_t)32 << 20)
 
 /* Floats. */
 typedef struct {
@@ -26,10 +28,11 @@ static Sizes sizes_of(const CgAttentionBackwardPlan *p)
     int heads = a->n * a->heads;
     s.query_blocks = (a->tq + p->block_q - 1) / p->block_q;
     s.key_blocks = (a->tk + p->block_k - 1) / p->block_k;
-    s.slabs = CLAMP((TASKS + heads - 1) / heads, 1, s.key_blocks);
     s.queries = (size_t)s.query_blocks * p->query_floats;
     s.keys = (size_t)s.key_blocks * (size_t)p->block_k * p->key_floats;
     s.dq = (size_t)s.query_blocks * p->dq_floats;
+    int most = (int)CLAMP(DQ_BYTES / (s.dq * sizeof(float)), 1, (size_t)s.key_blocks);
+    s.slabs = CLAMP((TASKS + heads - 1) / heads, 1, most);
     s.head = s.queries + s.keys + (size_t)s.slabs * s.dq;
     return s;
 }

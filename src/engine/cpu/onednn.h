@@ -2,7 +2,8 @@
  *
  * A weight is packed at its first use: a primitive is planned for the input's shape with the
  * weights' layout left to the library, the file's weights are reordered into that layout in the
- * compute type, and the source tensor is let go. Plans are kept in the weight by input shape,
+ * compute type, and the source tensor is let go unless
+ * it was kept. Plans are kept in the weight by input shape,
  * epilogue and thread count; a call that finds its plan only executes it.
  *
  * Results are the same bytes for any number of threads. That is why a linear layer is planned as a
