@@ -74,6 +74,27 @@ static guint8 clip(gint32 sum)
     return (guint8)CLAMP(v, 0, 255);
 }
 
+static void weigh(const guint8 *p, const gint32 *coeff, int count, guint8 *to)
+{
+    gint32 sum = 1 << (FRACTION_BITS - 1);
+    for (int k = 0; k < count; k++)
+        sum += p[k] * coeff[k];
+    *to = clip(sum);
+}
+
+static void weigh_colours(const guint8 *p, const gint32 *coeff, int count, guint8 *to)
+{
+    gint32 r = 1 << (FRACTION_BITS - 1), g = r, b = r;
+    for (int k = 0; k < count; k++, p += 3) {
+        r += p[0] * coeff[k];
+        g += p[1] * coeff[k];
+        b += p[2] * coeff[k];
+    }
+    to[0] = clip(r);
+    to[1] = clip(g);
+    to[2] = clip(b);
+}
+
 static CgImage *resize_rows(const CgImage *image, int width)
 {
     g_auto(Taps) taps = {0};
@@ -87,12 +108,10 @@ static CgImage *resize_rows(const CgImage *image, int width)
         for (int x = 0; x < width; x++) {
             const gint32 *coeff = taps.coeff + (size_t)x * (size_t)taps.taps;
             const guint8 *p = from + (size_t)taps.first[x] * (size_t)c;
-            for (int j = 0; j < c; j++) {
-                gint32 sum = 1 << (FRACTION_BITS - 1);
-                for (int k = 0; k < taps.count[x]; k++)
-                    sum += p[k * c + j] * coeff[k];
-                to[x * c + j] = clip(sum);
-            }
+            if (c == 3)
+                weigh_colours(p, coeff, taps.count[x], to + 3 * x);
+            else
+                weigh(p, coeff, taps.count[x], to + x);
         }
     }
     return out;
@@ -114,6 +133,7 @@ static CgImage *resize_columns(const CgImage *image, int height)
             for (int k = 0; k < taps.count[y]; k++) {
                 gint32 coeff = taps.coeff[(size_t)y * (size_t)taps.taps + (size_t)k];
                 const guint8 *from = image->pixels + (size_t)(taps.first[y] + k) * row;
+#pragma omp simd
                 for (size_t i = 0; i < row; i++)
                     sum[i] += from[i] * coeff;
             }

@@ -15,6 +15,7 @@ CgImage *cg_warp_rotate(const CgImage *image, double degrees)
     CgImage *out = cg_image_new(image->width, image->height, image->channels);
     const double angle = degrees * G_PI / 180, co = cos(angle), si = sin(angle);
     const double cx = (image->width - 1) / 2.0, cy = (image->height - 1) / 2.0;
+    const gsize channels = (gsize)image->channels, row = (gsize)image->width * channels;
     guint8 *to = out->pixels;
     for (int y = 0; y < out->height; y++)
         for (int x = 0; x < out->width; x++) {
@@ -22,7 +23,16 @@ CgImage *cg_warp_rotate(const CgImage *image, double degrees)
             const double v = -si * (x - cx) + co * (y - cy) + cy;
             const int u0 = (int)floor(u), v0 = (int)floor(v);
             const double fu = u - u0, fv = v - v0;
-            for (int c = 0; c < out->channels; c++) {
+            const gboolean inside =
+                u0 >= 0 && v0 >= 0 && u0 + 1 < image->width && v0 + 1 < image->height;
+            const gsize at = inside ? (gsize)v0 * row + (gsize)u0 * channels : 0;
+            for (gsize c = 0; inside && c < channels; c++) {
+                const guint8 *p = image->pixels + at + c;
+                const double top = p[0] * (1 - fu) + p[channels] * fu;
+                const double low = p[row] * (1 - fu) + p[row + channels] * fu;
+                *to++ = (guint8)(top * (1 - fv) + low * fv + 0.5);
+            }
+            for (int c = 0; !inside && c < out->channels; c++) {
                 const double top =
                     sample(image, u0, v0, c) * (1 - fu) + sample(image, u0 + 1, v0, c) * fu;
                 const double low =
