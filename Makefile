@@ -37,7 +37,8 @@ bench: build
 	@build/release/bench/bench_model --repeats $(REPEATS) $(if $(MODEL),--model '$(MODEL)') \
 	    $(if $(CONTROLNET),--controlnet '$(CONTROLNET)')
 	@if [ -n "$$CAGEN_PEER_PYTHON" ]; then bench/compare.sh --repeats $(REPEATS) && \
-	    PYTHONDONTWRITEBYTECODE=1 "$$CAGEN_PEER_PYTHON" bench/peer_metrics.py --repeats $(REPEATS); fi
+	    for peer in metrics syntheses; do PYTHONDONTWRITEBYTECODE=1 \
+	        "$$CAGEN_PEER_PYTHON" bench/peer_$$peer.py --repeats $(REPEATS) || exit 1; done; fi
 
 asan:
 	@scripts/install-deps.sh asan

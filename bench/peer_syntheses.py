@@ -1,6 +1,6 @@
 """Speed of masks and syntheses beside what people run in Python, in one run on one core.
 
-    CAGEN_PEER_PYTHON bench/peer_syntheses.py [--bench build/release/bench/bench_syntheses]
+    $CAGEN_PEER_PYTHON bench/peer_syntheses.py [--bench build/release/bench/bench_syntheses]
                       [--repeats 7] [--sides 256,1024] [--out docs/results/syntheses.md]
 
 That Python needs numpy, opencv-python(-headless), imgaug and Pillow. Each method is put together from the
@@ -284,7 +284,7 @@ def report(rows, args):
         "methods put together from the operations of their published Python code. Both sides in turn in one",
         f"run, processor time, medians of {args.repeats}; written by",
         "",
-        f"    CAGEN_PEER_PYTHON bench/peer_syntheses.py --repeats {args.repeats}",
+        f"    $CAGEN_PEER_PYTHON bench/peer_syntheses.py --repeats {args.repeats} --out {args.out}",
         "",
         f"{processor()}. Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}, "
         f"imgaug {imgaug.__version__}, Pillow {PIL.__version__}; all on one thread.",
@@ -310,6 +310,7 @@ def main():
     bench.stdin.close()
     bench.wait()
     if args.out:
+        os.makedirs(os.path.dirname(args.out) or ".", exist_ok=True)
         with open(args.out, "w", encoding="utf-8") as file:
             file.write(report(rows, args))
 
