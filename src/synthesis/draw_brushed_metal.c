@@ -72,7 +72,9 @@ static void scratch(void *data, CgRng *rng)
     const CgPoint at = cg_part_place(&s->part, rng, 0);
     cg_flaw_scratch(&s->part.flaw, at, (float)G_PI / 2 + cg_draw_uniform(rng, -1, 1),
                     cg_draw_uniform(rng, 0.5, 1.1),
-                    cg_part_line(&s->part, cg_draw_uniform(rng, 0.008, 0.013)), rng);
+                    cg_part_line(&s->part, cg_draw_uniform(rng, 0.010, 0.016)), rng);
+    /* Deep, so that its flanks are dark where the sheet mirrors the lamp. */
+    s->part.flaw.depth *= 2.5f;
     cg_flaw_colour(&s->part.flaw, 0.98f, 0.98f, 0.98f);
 }
 

@@ -183,6 +183,7 @@ static void bent_strand(void *data, CgRng *rng)
                                                               c->wire[w].y + 0.2f * sinf(angle)});
     cg_flaw_hair(&c->part.flaw, at, angle, cg_draw_uniform(rng, 0.4, 0.6),
                  cg_part_line(&c->part, 0.7f * STRAND), rng);
+    c->part.flaw.level = 0.36f;
     cg_flaw_colour(&c->part.flaw, 0.86f, 0.46f, 0.27f);
 }
 

@@ -293,7 +293,7 @@ static void scratch(void *data, CgRng *rng)
                     cg_draw_uniform(rng, 0.5, 0.9),
                     cg_part_line(&c->part, cg_draw_uniform(rng, 0.009, 0.013)), rng);
     c->part.flaw.depth *= 0.6f;
-    cg_flaw_colour(&c->part.flaw, 0.66f, 0.50f, 0.33f);
+    cg_flaw_colour(&c->part.flaw, 0.56f, 0.54f, 0.40f);
 }
 
 const CgDrawing cg_drawing_circuit = {

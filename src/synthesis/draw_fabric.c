@@ -76,7 +76,7 @@ static void surface(const void *data, CgPoint p, float pixel, CgMaterial *m)
         const float x = p.x - f->torn.x, y = p.y - f->torn.y, r = cg_length(x, y) + 1e-4f;
         const float wave = 0.35f * cg_noise_fbm(x, y, 5, 3, pixel, f->part.seed + 9);
         edge = r - f->torn_radius * (1 + wave);
-        const float push = 0.25f * f->torn_radius * cg_bump(r, 2.4f * f->torn_radius);
+        const float push = 0.25f * f->torn_radius * cg_bump(r, 1.7f * f->torn_radius);
         q.x -= push * x / r;
         q.y -= push * y / r;
     }

@@ -310,7 +310,7 @@ static void apply_hair(const CgFlaw *f, float d, float width, CgMaterial *m)
     if (d > 0)
         return;
     const float t = cg_min(-d / width, 1);
-    m->height += width * (0.5f + sqrtf(t * (2 - t)));
+    m->height = cg_max(m->height, f->level) + width * (0.5f + sqrtf(t * (2 - t)));
     m->rough = 0.6f;
     m->metal = 0;
     blend(m, f->colour, 1);

@@ -40,7 +40,7 @@ typedef struct {
     float radius, stretch;
     float ragged; /* how far the outline leaves a circle, of RADIUS */
     float depth;
-    float level;    /* of the surface: what a drop smooths over */
+    float level;    /* of the surface: what drops smooth over and fibres lie on at least */
     float strength; /* 0 .. 1 */
     float colour[3];
     uint32_t seed;

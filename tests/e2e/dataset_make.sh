@@ -99,3 +99,20 @@ if [ "$(id -u)" != 0 ]; then
     mkdir -m 555 closed
     refused 1 "Permission denied" "${small[@]}" --out closed/set
 fi
+
+echo "== a full disk: an error, and nothing without its row"
+mkdir disk
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=48k tmpfs disk 2>/dev/null; then
+    code=0
+    make_set "${small[@]}" --categories wood -q --out disk/set >stdout 2>stderr || code=$?
+    images=$(find disk -name '*.png' ! -name '*_mask.png' | wc -l)
+    rows=$(cat disk/set/manifest.jsonl 2>/dev/null | wc -l)
+    unfinished=$(find disk -name '.cagen-*')
+    umount disk
+    is "exit code" "$code" 1
+    grep -q "No space left on device" stderr || fail "$(cat stderr)"
+    is "images and rows" "$images" "$rows"
+    is "unfinished files" "$unfinished" ""
+else
+    echo "skipped: no file system can be mounted here"
+fi
