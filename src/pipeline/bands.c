@@ -37,7 +37,7 @@ void cg_bands_free(CgBands *b)
 static void forget_old(CgBands *b)
 {
     while (b->first < b->entries->len &&
-           g_array_index(b->entries, Entry, b->first).update + (guint64)b->window <= b->updates)
+           g_array_index(b->entries, Entry, b->first).update + (guint64)b->window < b->updates)
         b->first++;
     if (b->first > 1024 && b->first > b->entries->len / 2) {
         g_array_remove_range(b->entries, 0, b->first);
