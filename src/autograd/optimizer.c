@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static const char *const courses[] = {"constant", "cosine", "linear"};
+static const char *const courses[] = {"constant", "cosine", "linear", "steps"};
 
 void cg_optimizer_default(CgOptimizer *o)
 {
@@ -25,12 +25,21 @@ const char *cg_rate_course_name(CgRateCourse course)
     return courses[course];
 }
 
+/* DRAEM's MultiStepLR: done in whole steps, so that no rounding moves a boundary. */
+static double fifths(const CgOptimizer *o, guint64 done)
+{
+    const double rate = o->rate * (10 * done >= 8 * o->steps ? 0.2 : 1);
+    return rate * (10 * done >= 9 * o->steps ? 0.2 : 1);
+}
+
 double cg_optimizer_rate(const CgOptimizer *o, guint64 step)
 {
     if (step <= o->warmup)
         return o->rate * (double)step / (double)o->warmup;
     if (o->course == CG_RATE_CONSTANT || o->steps <= o->warmup)
         return o->rate;
+    if (o->course == CG_RATE_STEPS)
+        return fifths(o, step - 1);
     const double done = (double)(step - 1 - o->warmup) / (double)(o->steps - o->warmup);
     const double left = CLAMP(1 - done, 0, 1);
     return o->rate * (o->course == CG_RATE_LINEAR ? left : 0.5 * (1 - cos(G_PI * left)));
@@ -82,9 +91,12 @@ gboolean cg_optimizer_step(const CgOptimizer *o, CgEngine *engine, CgStore *stor
                            .decay = o->decay,
                            .gradient_scale = gradient_scale,
                            .step = step};
+    /* Without a gradient nothing moves them but the decay. */
+    g_autofree float *buffers = o->decay > 0 ? cg_store_copy_buffers(store) : NULL;
     engine->ops->adamw(engine, &adamw, store->used, cg_tensor_f32(store->values),
                        cg_tensor_f32(store->gradients), cg_tensor_f32(store->m),
                        cg_tensor_f32(store->v));
+    cg_store_restore_buffers(store, buffers);
     if (store->average)
         update_average(o, store, step);
     return TRUE;

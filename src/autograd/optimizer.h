@@ -13,6 +13,7 @@ typedef enum {
     CG_RATE_CONSTANT,
     CG_RATE_COSINE, /* half a cosine from the full rate to zero at the last step */
     CG_RATE_LINEAR, /* down to zero at the last step */
+    CG_RATE_STEPS,  /* a fifth of it after 8 tenths of the steps, a fifth of that after 9 */
 } CgRateCourse;
 
 typedef struct {

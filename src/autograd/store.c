@@ -91,6 +91,46 @@ CgTensor *cg_store_add(CgStore *store, const char *const *names, CgTensor *const
     return leaf;
 }
 
+CgTensor *cg_store_add_buffer(CgStore *store, const char *name, CgTensor *initial)
+{
+    CgTensor *buffer = cg_store_add(store, &name, &initial, 1, initial->shape);
+    g_array_index(store->parameters, CgParameter, store->parameters->len - 1).is_buffer = TRUE;
+    buffer->node = 0;
+    return buffer;
+}
+
+/* All buffers, one behind the other in PACKED, to or from the values; their count. */
+static size_t move_buffers(const CgStore *store, float *packed, gboolean restore)
+{
+    size_t at = 0;
+    for (guint i = 0; i < cg_store_count(store); i++) {
+        const CgParameter *p = cg_store_nth(store, i);
+        float *values = cg_tensor_f32(store->values) + p->offset;
+        if (!p->is_buffer)
+            continue;
+        if (packed)
+            memcpy(restore ? values : packed + at, restore ? packed + at : values,
+                   p->count * sizeof *values);
+        at += p->count;
+    }
+    return at;
+}
+
+float *cg_store_copy_buffers(const CgStore *store)
+{
+    const size_t count = move_buffers(store, NULL, FALSE);
+    float *packed = count ? g_new(float, count) : NULL;
+    if (packed)
+        move_buffers(store, packed, FALSE);
+    return packed;
+}
+
+void cg_store_restore_buffers(CgStore *store, const float *copy)
+{
+    if (copy)
+        move_buffers(store, (float *)(guintptr)copy, TRUE);
+}
+
 CgTensor *cg_store_gradient(const CgStore *store, const CgTensor *leaf)
 {
     g_assert(cg_node_is_leaf(leaf->node));

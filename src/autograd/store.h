@@ -17,6 +17,7 @@ typedef struct {
     char *name;
     CgShape shape;
     size_t offset, count; /* in the blocks */
+    gboolean is_buffer;   /* no gradient changes it: a batch norm's running statistics */
 } CgParameter;
 
 typedef struct {
@@ -40,6 +41,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgStore, cg_store_free)
  * borrowed: f32, its numbers in the store's values. */
 CgTensor *cg_store_add(CgStore *store, const char *const *names, CgTensor *const *initial,
                        int count, CgShape shape);
+
+/* The same for one buffer NAME: it is saved and averaged with the parameters, but a constant to
+ * tapes; whoever owns it changes its numbers. */
+CgTensor *cg_store_add_buffer(CgStore *store, const char *name, CgTensor *initial);
+/* The buffers' values, to be put back later: for what must not change them. NULL when there are
+ * none. Free with g_free. */
+float *cg_store_copy_buffers(const CgStore *store);
+void cg_store_restore_buffers(CgStore *store, const float *copy);
 
 /* The gradient of a leaf: f32, same shape; added to by tapes. Borrowed. */
 CgTensor *cg_store_gradient(const CgStore *store, const CgTensor *leaf);

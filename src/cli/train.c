@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "cli/commands.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,7 @@ void cg_cli_train_clear(CgCliTrain *t)
     g_clear_pointer(&t->out, g_free);
     g_clear_pointer(&t->course, g_free);
     g_clear_pointer(&t->stop_when, g_free);
+    g_clear_pointer(&t->help, g_string_chunk_free);
 }
 
 #define ENTRY(name, kind, where, text, arg)                                                        \
@@ -64,10 +66,23 @@ void cg_cli_train_clear(CgCliTrain *t)
         name, 0, 0, G_OPTION_ARG_##kind, where, text, arg                                          \
     }
 
+/* A text of --help that names a default of the command. */
+static const char *help(CgCliTrain *t, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static const char *help(CgCliTrain *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    return g_string_chunk_insert(t->help, text);
+}
+
 GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
 {
     CgTrainSettings *s = &t->settings;
     CgOptimizer *o = &s->optimizer;
+    if (!t->help)
+        t->help = g_string_chunk_new(256);
     const GOptionEntry shared[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &t->out,
          "folder for the trained model, the state to resume from, journal and samples", "DIR"},
@@ -76,14 +91,19 @@ GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
         ENTRY("batch", INT, &s->batch, "samples at once", "N"),
         ENTRY("accumulate", INT, &s->accumulate, "batches before an update (default: 1)", "N"),
         ENTRY("lr", DOUBLE, &o->rate, "learning rate", "RATE"),
-        ENTRY("lr-schedule", STRING, &t->course, "constant, cosine or linear (default: constant)",
+        ENTRY("lr-schedule", STRING, &t->course,
+              help(t,
+                   "constant, cosine, linear, or steps (a fifth of it after 80 %% and after 90 %% "
+                   "of the steps) (default: %s)",
+                   cg_rate_course_name(o->course)),
               "NAME"),
         ENTRY("warmup", INT64, &t->warmup, "steps over which the rate rises from zero", "N"),
         ENTRY("beta1", DOUBLE, &o->beta1, "AdamW (default: 0.9)", "B"),
         ENTRY("beta2", DOUBLE, &o->beta2, "AdamW (default: 0.999)", "B"),
         ENTRY("eps", DOUBLE, &o->eps, "AdamW (default: 1e-8)", "E"),
-        ENTRY("weight-decay", DOUBLE, &o->decay, "AdamW (default: 0.01)", "D"),
-        ENTRY("clip", DOUBLE, &o->clip, "largest norm of the gradient; 0: any (default: 1)", "N"),
+        ENTRY("weight-decay", DOUBLE, &o->decay, help(t, "AdamW (default: %g)", o->decay), "D"),
+        ENTRY("clip", DOUBLE, &o->clip,
+              help(t, "largest norm of the gradient; 0: any (default: %g)", o->clip), "N"),
         ENTRY("ema", DOUBLE, &o->average_decay,
               "keep an average of the weights with this decay, say 0.999, and save that", "DECAY"),
         ENTRY("recompute", NONE, &s->recompute,
@@ -147,7 +167,7 @@ gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error)
     if (!(s->save_minutes >= 0))
         return wrong(command, "--save-minutes must not be negative", error);
     if (t->course && !cg_rate_course_parse(t->course, &s->optimizer.course))
-        return wrong(command, "--lr-schedule is constant, cosine or linear", error);
+        return wrong(command, "--lr-schedule is constant, cosine, linear or steps", error);
     s->steps = (guint64)t->steps;
     s->optimizer.warmup = (guint64)t->warmup;
     s->watch_steps = (guint64)t->watch_steps;

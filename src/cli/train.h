@@ -14,6 +14,7 @@ typedef struct {
     char *out, *course, *stop_when;
     gint64 steps, warmup, watch_steps, seed;
     gboolean plan_only;
+    GStringChunk *help; /* texts of the entries */
 } CgCliTrain;
 
 /* The defaults of SETTINGS become those of the options. */

@@ -2,6 +2,9 @@
 
 #include <stdarg.h>
 
+#define BATCH_NORM_EPS      1e-5f
+#define BATCH_NORM_MOMENTUM 0.1f
+
 CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpilogue ep)
 {
     const CgConvGeometry *g = &layer->geometry;
@@ -13,6 +16,15 @@ CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpi
 CgTensor *cg_linear_forward(CgContext *cx, const CgLinear *layer, CgTensor *x, CgEpilogue ep)
 {
     return cg_linear(cx, layer->out, &layer->kernel, x, ep);
+}
+
+CgTensor *cg_batch_norm_forward(CgContext *cx, const CgBatchNorm *layer, CgTensor *x,
+                                CgActivation act, gboolean training)
+{
+    return training ? cg_batch_norm(cx, x, BATCH_NORM_EPS, layer->gamma, layer->beta, act,
+                                    BATCH_NORM_MOMENTUM, layer->mean, layer->variance)
+                    : cg_batch_norm_fixed(cx, x, BATCH_NORM_EPS, layer->gamma, layer->beta, act,
+                                          layer->mean, layer->variance);
 }
 
 const char *cg_name(char buffer[CG_NAME_MAX], const char *format, ...)

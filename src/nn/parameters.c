@@ -117,6 +117,15 @@ static CgTensor *keep_vector(CgBinder *b, const char *prefix, const char *member
     return copy;
 }
 
+/* The same for what no gradient changes. */
+static CgTensor *keep_buffer(CgBinder *b, const char *prefix, const char *member, CgTensor *t)
+{
+    if (!b->build.store)
+        return keep_vector(b, prefix, member, t);
+    g_autofree char *name = g_strconcat(prefix, ".", member, NULL);
+    return cg_store_add_buffer(b->build.store, name, t);
+}
+
 void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
                     gboolean bias)
 {
@@ -223,6 +232,21 @@ void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c)
         return;
     layer->gamma = keep_vector(b, prefix, "weight", gamma);
     layer->beta = keep_vector(b, prefix, "bias", beta);
+}
+
+void cg_bind_batch_norm(CgBinder *b, CgBatchNorm *layer, const char *prefix, int c)
+{
+    CgNorm norm;
+    *layer = (CgBatchNorm){0};
+    cg_bind_norm(b, &norm, prefix, c);
+    g_autoptr(CgTensor) mean = lookup_member(b, prefix, "running_mean", CG_SHAPE(c));
+    g_autoptr(CgTensor) variance = lookup_member(b, prefix, "running_var", CG_SHAPE(c));
+    if (!norm.gamma || !mean || !variance)
+        return;
+    *layer = (CgBatchNorm){.gamma = norm.gamma,
+                           .beta = norm.beta,
+                           .mean = keep_buffer(b, prefix, "running_mean", mean),
+                           .variance = keep_buffer(b, prefix, "running_var", variance)};
 }
 
 CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape)

@@ -77,6 +77,12 @@ typedef struct {
     CgTensor *gamma, *beta; /* f32 [c] */
 } CgNorm;
 
+/* Scale, shift and running statistics of a batch norm. */
+typedef struct {
+    CgTensor *gamma, *beta;    /* f32 [c] */
+    CgTensor *mean, *variance; /* f32 [c]; buffers of the store when there is one */
+} CgBatchNorm;
+
 /* PREFIX.weight [out, in] and, with BIAS, PREFIX.bias. */
 void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
                     gboolean bias);
@@ -94,6 +100,8 @@ void cg_bind_conv(CgBinder *b, CgConv *layer, const char *prefix, int c_in, int 
 void cg_bind_conv_geometry(CgBinder *b, CgConv *layer, const char *prefix,
                            const CgConvGeometry *geometry, gboolean bias);
 void cg_bind_norm(CgBinder *b, CgNorm *layer, const char *prefix, int c);
+/* PREFIX.weight, .bias, .running_mean, .running_var. */
+void cg_bind_batch_norm(CgBinder *b, CgBatchNorm *layer, const char *prefix, int c);
 /* A plain tensor in its file's type, borrowed from the set; NULL in structure mode or if missing.
  */
 CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape);

@@ -26,6 +26,14 @@ CgTensor *cg_loss_edges(CgContext *cx, CgTensor *y, CgTensor *target);
  * pixel, 2 for images in [-1, 1]. */
 CgTensor *cg_loss_ssim(CgContext *cx, CgTensor *y, CgTensor *target, double range);
 
+/* The range that DRAEM takes for it: 255 where any of Y is above 128, else 1, and 1 more where any
+ * is below -0.5. */
+double cg_ssim_range(const CgTensor *y);
+/* LOGITS [n, h, w, 2] of normal and anomalous, MASK [n, h, w, 1] of 0 and 1: the mean over pixels
+ * of -(1 - p)^2 ln(p), where p is the probability (softmax) of what the pixel is, both classes
+ * smoothed by 1e-5, plus 1e-5 (Lin et al. 2017 with gamma 2, as DRAEM's FocalLoss computes it). */
+CgTensor *cg_loss_focal(CgContext *cx, CgTensor *logits, CgTensor *mask);
+
 /* A diagonal Gaussian's MOMENTS [n, h, w, 2c] f32: means, then log-variances, which are taken
  * within
  * [-30, 20] (diffusers' DiagonalGaussianDistribution; none of their gradient at or beyond a bound).

@@ -1,9 +1,10 @@
-/* Elements put elsewhere: resampling, concatenation, table look-up. */
+/* Elements put elsewhere: resampling, pooling, concatenation, table look-up. */
 #include "ops/ops-private.h"
 
 #include <string.h>
 
-static void upsample_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+/* Upsampling; its record holds the shape of the input. */
+static void upsample_nearest_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
 {
     CgEngine *e = cg_tape_engine(tape);
     CgTensor *dx = cg_op_gradient(tape, dy->dtype, *CG_OP_DATA(CgShape, r));
@@ -11,18 +12,66 @@ static void upsample_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
     cg_tape_give(tape, r->inputs[0], dx);
 }
 
-CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w)
+static void upsample_bilinear_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+{
+    CgEngine *e = cg_tape_engine(tape);
+    CgTensor *dx = cg_op_gradient(tape, dy->dtype, *CG_OP_DATA(CgShape, r));
+    e->ops->upsample_bilinear_backward(e, dy, dx);
+    cg_tape_give(tape, r->inputs[0], dx);
+}
+
+static CgTensor *upsample(CgContext *cx, CgTensor *x, int64_t h, int64_t w,
+                          void (*run)(CgEngine *e, const CgTensor *x, CgTensor *y),
+                          CgBackward backward)
 {
     CgTensor *y = cg_op_tensor(cx, x->dtype, CG_SHAPE(x->shape.d[0], h, w, cg_op_channels(x)));
     if (cg_op_may_run(cx)) {
         const double begin = cg_op_begin(cx);
-        cx->engine->ops->upsample_nearest(cx->engine, x, y);
+        run(cx->engine, x, y);
         cg_op_end(cx, CG_OP_MOVE, begin, 0);
     }
     if (CG_OP_WANTS(cx, x->node)) {
-        CgRecord *r = cg_op_record(cx, upsample_backward, y, CG_OP_MOVE, (double)y->count);
+        CgRecord *r = cg_op_record(cx, backward, y, CG_OP_MOVE, (double)y->count);
         *CG_OP_DATA(CgShape, r) = x->shape;
         r->inputs[0] = x->node;
+    }
+    return y;
+}
+
+CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w)
+{
+    return upsample(cx, x, h, w, cx->engine->ops->upsample_nearest, upsample_nearest_backward);
+}
+
+CgTensor *cg_upsample_bilinear(CgContext *cx, CgTensor *x, int64_t h, int64_t w)
+{
+    return upsample(cx, x, h, w, cx->engine->ops->upsample_bilinear, upsample_bilinear_backward);
+}
+
+static void max_pool_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+{
+    CgEngine *e = cg_tape_engine(tape);
+    CgTensor *x = r->keeps[0];
+    CgTensor *dx = cg_op_gradient(tape, x->dtype, x->shape);
+    e->ops->max_pool2d_backward(e, CG_OP_DATA(CgPoolGeometry, r), x, dy, dx);
+    cg_tape_give(tape, r->inputs[0], dx);
+}
+
+CgTensor *cg_max_pool2d(CgContext *cx, const CgPoolGeometry *g, CgTensor *x)
+{
+    const int64_t h = (x->shape.d[1] + 2 * g->pad - g->kernel) / g->stride + 1;
+    const int64_t w = (x->shape.d[2] + 2 * g->pad - g->kernel) / g->stride + 1;
+    CgTensor *y = cg_op_tensor(cx, x->dtype, CG_SHAPE(x->shape.d[0], h, w, cg_op_channels(x)));
+    if (cg_op_may_run(cx)) {
+        const double begin = cg_op_begin(cx);
+        cx->engine->ops->max_pool2d(cx->engine, g, x, y);
+        cg_op_end(cx, CG_OP_MOVE, begin, (double)x->count);
+    }
+    if (CG_OP_WANTS(cx, x->node)) {
+        CgRecord *r = cg_op_record(cx, max_pool_backward, y, CG_OP_MOVE, (double)x->count);
+        *CG_OP_DATA(CgPoolGeometry, r) = *g;
+        r->inputs[0] = x->node;
+        r->keeps[0] = cg_tensor_ref(x);
     }
     return y;
 }

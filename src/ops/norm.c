@@ -78,3 +78,57 @@ CgTensor *cg_layer_norm(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma, 
     }
     return y;
 }
+
+typedef struct {
+    float eps;
+    CgActivation act;
+} BatchNorm;
+
+static void batch_norm_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+{
+    CgEngine *e = cg_tape_engine(tape);
+    const BatchNorm *norm = CG_OP_DATA(BatchNorm, r);
+    CgTensor *x = r->keeps[KEEP_X];
+    CgTensor *dx = cg_op_gradient(tape, x->dtype, x->shape);
+    e->ops->batch_norm_backward(e, x, norm->eps, r->keeps[KEEP_GAMMA], r->keeps[KEEP_BETA],
+                                norm->act, dy, dx,
+                                cg_tape_leaf_gradient(tape, r->inputs[INPUT_GAMMA]),
+                                cg_tape_leaf_gradient(tape, r->inputs[INPUT_BETA]));
+    cg_tape_give(tape, r->inputs[INPUT_X], dx);
+}
+
+CgTensor *cg_batch_norm(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma, CgTensor *beta,
+                        CgActivation act, float momentum, CgTensor *running_mean,
+                        CgTensor *running_variance)
+{
+    cg_assert_shape("batch norm scale", gamma, CG_SHAPE(cg_op_channels(x)));
+    CgTensor *y = cg_op_like(cx, x);
+    if (cg_op_may_run(cx)) {
+        const double begin = cg_op_begin(cx);
+        /* A segment that is computed again saw this batch before. */
+        cx->engine->ops->batch_norm(cx->engine, x, eps, gamma, beta, act, momentum,
+                                    cx->again ? NULL : running_mean,
+                                    cx->again ? NULL : running_variance, y);
+        cg_op_end(cx, CG_OP_NORM, begin, 8.0 * (double)x->count);
+    }
+    if (CG_OP_WANTS(cx, x->node, gamma->node, beta->node)) {
+        CgRecord *r = record_norm(cx, batch_norm_backward, y, x, gamma, beta);
+        *CG_OP_DATA(BatchNorm, r) = (BatchNorm){eps, act};
+    }
+    return y;
+}
+
+CgTensor *cg_batch_norm_fixed(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma,
+                              CgTensor *beta, CgActivation act, const CgTensor *mean,
+                              const CgTensor *variance)
+{
+    cg_assert_shape("batch norm scale", gamma, CG_SHAPE(cg_op_channels(x)));
+    g_assert(!CG_OP_WANTS(cx, x->node, gamma->node, beta->node));
+    CgTensor *y = cg_op_like(cx, x);
+    if (cg_op_may_run(cx)) {
+        const double begin = cg_op_begin(cx);
+        cx->engine->ops->batch_norm_fixed(cx->engine, x, eps, gamma, beta, act, mean, variance, y);
+        cg_op_end(cx, CG_OP_NORM, begin, 4.0 * (double)x->count);
+    }
+    return y;
+}

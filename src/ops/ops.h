@@ -37,6 +37,7 @@ typedef struct {
     CgProfile *profile; /* filled when not NULL */
     CgTape *tape;       /* borrowed; NULL: nothing is recorded */
     gboolean recompute; /* segments (cg_recompute) keep their inputs alone for the backward */
+    gboolean again;     /* such a segment is being computed again */
 } CgContext;
 
 void cg_context_init(CgContext *cx, CgEngine *engine, CgDType dtype);
@@ -73,6 +74,15 @@ CgTensor *cg_attention_qkv(CgContext *cx, CgTensor *qkv, int heads, gboolean cau
 CgTensor *cg_group_norm(CgContext *cx, CgTensor *x, int groups, float eps, CgTensor *gamma,
                         CgTensor *beta, CgActivation act);
 CgTensor *cg_layer_norm(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma, CgTensor *beta);
+/* Over a batch x [n, .., c], as the engine's batch_norm; the running statistics (f32 [c], or NULL)
+ * move. */
+CgTensor *cg_batch_norm(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma, CgTensor *beta,
+                        CgActivation act, float momentum, CgTensor *running_mean,
+                        CgTensor *running_variance);
+/* With given statistics; records nothing, so none of its inputs may be a variable. */
+CgTensor *cg_batch_norm_fixed(CgContext *cx, CgTensor *x, float eps, CgTensor *gamma,
+                              CgTensor *beta, CgActivation act, const CgTensor *mean,
+                              const CgTensor *variance);
 CgTensor *cg_activate(CgContext *cx, CgActivation act, CgTensor *x);
 CgTensor *cg_geglu(CgContext *cx, CgTensor *x);
 /* a + scale * b. */
@@ -82,7 +92,11 @@ CgTensor *cg_add(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
 CgTensor *cg_add_in_place(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
 /* x [n, .., c] + v [n or 1, c] (f32), written over X likewise. */
 CgTensor *cg_add_channels_in_place(CgContext *cx, CgTensor *x, CgTensor *v);
+/* x [n, .., .., c] -> [n, h, w, c]. */
 CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
+/* The same; corners fall on corners. */
+CgTensor *cg_upsample_bilinear(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
+CgTensor *cg_max_pool2d(CgContext *cx, const CgPoolGeometry *g, CgTensor *x);
 CgTensor *cg_concat(CgContext *cx, CgTensor *a, CgTensor *b);
 /* To DTYPE; a new reference when it already is. */
 CgTensor *cg_cast(CgContext *cx, CgTensor *x, CgDType dtype);

@@ -38,7 +38,9 @@ static void segment_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
         if (r->inputs[i])
             cg_tape_watch(tape, inputs[i]);
     }
+    s.cx->again = TRUE;
     g_autoptr(CgTensor) y = s.segment(s.cx, s.layer, inputs);
+    s.cx->again = FALSE;
     if (s.cx->error && !*cg_tape_error(tape))
         g_propagate_error(cg_tape_error(tape), g_steal_pointer(&s.cx->error));
     cg_tape_run(tape, y, dy, before);

@@ -117,6 +117,18 @@ static double ssim_image(const Ssim *s, const float *y, const float *target, flo
     return sum;
 }
 
+double cg_ssim_range(const CgTensor *y)
+{
+    const float *values = cg_tensor_f32(y);
+    float high = -INFINITY, low = INFINITY;
+#pragma omp simd reduction(max : high) reduction(min : low)
+    for (size_t i = 0; i < y->count; i++) {
+        high = values[i] > high ? values[i] : high;
+        low = values[i] < low ? values[i] : low;
+    }
+    return (high > 128 ? 255 : 1) - (low < -0.5f ? -1 : 0);
+}
+
 CgTensor *cg_loss_ssim(CgContext *cx, CgTensor *y, CgTensor *target, double range)
 {
     cg_loss_check_pair("SSIM", y, target);

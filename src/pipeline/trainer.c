@@ -125,7 +125,7 @@ typedef struct {
     double loss, norm, rate;
 } Step;
 
-static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **error)
+static gboolean make_step(Run *run, CgTrainNote *notes, Step *step, GError **error)
 {
     const CgTrainSettings *s = run->settings;
     const guint64 first = run->at.step * samples_per_step(s);
@@ -146,6 +146,16 @@ static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **erro
     const double keep = MIN(SMOOTHING, 1 - 1 / (double)run->at.step);
     run->at.loss = keep * run->at.loss + (1 - keep) * step->loss;
     return TRUE;
+}
+
+/* A step that is given up leaves no trace in running statistics either. */
+static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **error)
+{
+    g_autofree float *buffers = cg_store_copy_buffers(run->task->store);
+    const gboolean ok = make_step(run, notes, step, error);
+    if (!ok)
+        cg_store_restore_buffers(run->task->store, buffers);
+    return ok;
 }
 
 static gboolean save_state(Run *run, GError **error)

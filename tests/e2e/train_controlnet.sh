@@ -115,7 +115,7 @@ refused "no model" 1 "nothing: no such model" with --model nothing
 refused "size" 2 "--size 70: the model needs a multiple of 64 pixels" with --size 70
 refused "rate" 2 "--lr must be above 0" with --lr 0
 refused "nothing to resume" 1 "refused/state.safetensors" with --resume
-refused "no such course" 2 "constant, cosine or linear" with --lr-schedule up
+refused "no such course" 2 "constant, cosine, linear or steps" with --lr-schedule up
 mkdir -p healthy/bottle/train
 cp -r data/bottle/train/good healthy/bottle/train/
 refused "no defects" 1 "defect" with --data healthy

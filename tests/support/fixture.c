@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define PROJECTIONS 8
+
 char *test_fixture_path(const char *name)
 {
     const char *root = g_getenv("CAGEN_FIXTURES");
@@ -55,6 +57,22 @@ void test_assert_close(const char *what, const CgTensor *a, const CgTensor *b, d
     if (!(error <= limit))
         g_error("%s: relative error %g above %g (%s, expected %s)", what, error, limit,
                 cg_shape_text(&a->shape, shape_a), cg_shape_text(&b->shape, shape_b));
+}
+
+/* sqrt(mean over k of (a_k - b_k)^2 * 3): u is uniform in [-1, 1), of variance 1/3. */
+double test_projected_distance(const char *name, const float *a, size_t count,
+                               const float *projected)
+{
+    double sum = 0;
+    for (int k = 0; k < PROJECTIONS; k++) {
+        g_autofree char *vector = g_strdup_printf("projection/%d/%s", k, name);
+        const uint64_t seed = cg_pseudo_seed(vector);
+        double dot = 0;
+        for (size_t i = 0; i < count; i++)
+            dot += (double)a[i] * cg_pseudo_unit(seed, i);
+        sum += (dot - (double)projected[k]) * (dot - (double)projected[k]);
+    }
+    return sqrt(3 * sum / PROJECTIONS);
 }
 
 CgTensor *test_pseudo_lookup(void *source, const char *name, const CgShape *want,

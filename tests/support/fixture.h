@@ -19,6 +19,12 @@ double test_relative_error(const CgTensor *a, const CgTensor *b);
 /* Aborts the test unless the relative error is at most LIMIT. */
 void test_assert_close(const char *what, const CgTensor *a, const CgTensor *b, double limit);
 
+/* ||a - b|| of the vector A called NAME [COUNT] and one that only PROJECTED [8] is known of: its
+ * products with the vectors of pseudo.h's rule called "projection/<k>/<name>". An estimate, in
+ * which errors of layout cannot hide. */
+double test_projected_distance(const char *name, const float *a, size_t count,
+                               const float *projected);
+
 /* A CgParameterLookup; SOURCE is the component's name ("unet"). */
 CgTensor *test_pseudo_lookup(void *source, const char *name, const CgShape *want,
                              GPtrArray *problems);

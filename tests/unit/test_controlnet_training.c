@@ -13,8 +13,7 @@
 
 #include <math.h>
 
-#define PROJECTIONS 8
-#define ZERO        3e-8 /* rounding, where the gradient is zero; the norm of all is 0.46 */
+#define ZERO 3e-8 /* rounding, where the gradient is zero; the norm of all is 0.46 */
 
 typedef struct {
     const char *name;
@@ -143,19 +142,9 @@ static void assert_near(const char *what, double value, double expected, double 
         g_error("%s: %.9g instead of %.9g", what, value, expected);
 }
 
-/* sqrt(mean over k of (a_k - b_k)^2 * 3): u is uniform in [-1, 1), of variance 1/3. */
 static double distance(const CgParameter *p, const float *g, const float *expected)
 {
-    double sum = 0;
-    for (int k = 0; k < PROJECTIONS; k++) {
-        g_autofree char *name = g_strdup_printf("projection/%d/%s", k, p->name);
-        const uint64_t seed = cg_pseudo_seed(name);
-        double dot = 0;
-        for (size_t i = 0; i < p->count; i++)
-            dot += (double)g[i] * cg_pseudo_unit(seed, i);
-        sum += (dot - (double)expected[k]) * (dot - (double)expected[k]);
-    }
-    return sqrt(3 * sum / PROJECTIONS);
+    return test_projected_distance(p->name, g, p->count, expected);
 }
 
 /* Every parameter's gradient against the stored norms [parameters] and projections. */

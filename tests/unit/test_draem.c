@@ -1,0 +1,399 @@
+/* DRAEM's networks, losses, gradients and fifty steps, against PyTorch
+ * (tests/oracle/make_draem_fixture.py), base widths 8 and 4. */
+#include "autograd/optimizer.h"
+#include "models/draem.h"
+#include "ops/loss.h"
+#include "support/fixture.h"
+#include "support/pseudo.h"
+
+#include <math.h>
+#include <omp.h>
+
+/* Biases before a norm have no gradient but for rounding; the norm of all is about 1. */
+#define ZERO 1e-6
+
+typedef struct {
+    CgEngine *(*engine_new)(void);
+    gboolean recompute;
+} Setting;
+
+typedef struct {
+    CgSafetensors *expected;
+    CgEngine *engine;
+    CgStore *store;
+    CgTape *tape;
+    CgContext cx;
+    CgDraem *model;
+    CgTensor *clean, *picture, *mask, *small;
+} Fixture;
+
+static CgTensor *given(const char *name, int64_t n, int64_t h, int64_t w, int64_t c, double scale,
+                       double bias)
+{
+    g_autoptr(CgTensor) nchw = cg_tensor_new(CG_F32, CG_SHAPE(n, c, h, w));
+    cg_pseudo_fill(name, scale, bias, cg_tensor_f32(nchw), nchw->count);
+    return cg_tensor_nchw_to_nhwc(nchw);
+}
+
+/* A texture where the mask is, as the fixture's. */
+static void make_batch(Fixture *f)
+{
+    g_autoptr(CgTensor) texture = given("input/texture", 2, 64, 64, 3, 0.5, 0.5);
+    f->small = given("input/small", 1, 32, 64, 3, 0.5, 0.5);
+    f->clean = given("input/clean", 2, 64, 64, 3, 0.5, 0.5);
+    f->mask = given("input/mask", 2, 64, 64, 1, 1, 0);
+    f->picture = cg_tensor_copy(f->clean, CG_F32);
+    for (size_t i = 0; i < f->mask->count; i++) {
+        float *m = cg_tensor_f32(f->mask) + i;
+        *m = *m > 0.5f;
+        for (size_t c = 0; *m > 0 && c < 3; c++)
+            cg_tensor_f32(f->picture)[3 * i + c] = cg_tensor_f32(texture)[3 * i + c];
+    }
+}
+
+/* Whether NAME is the shift of a norm: the bias after a weight of one dimension. */
+static gboolean is_shift(const char *name, const CgShape *want)
+{
+    static gboolean after_norm;
+    if (g_str_has_suffix(name, ".weight"))
+        after_norm = want->rank == 1;
+    return after_norm && g_str_has_suffix(name, ".bias");
+}
+
+/* Running statistics as a new model's, or, with DATA, as in the evaluation's case. */
+static CgTensor *lookup(void *data, const char *name, const CgShape *want, GPtrArray *problems)
+{
+    if (!name)
+        return NULL;
+    if (!strstr(name, "running_")) {
+        CgTensor *t = test_pseudo_lookup((void *)(guintptr) "draem", name, want, problems);
+        for (size_t i = 0; is_shift(name, want) && i < t->count; i++)
+            cg_tensor_f32(t)[i] += 2;
+        return t;
+    }
+    g_autofree char *full = g_strconcat("draem/", name, NULL);
+    const gboolean is_mean = g_str_has_suffix(name, "mean");
+    CgTensor *t = cg_tensor_new(CG_F32, *want);
+    cg_pseudo_fill(full, !data ? 0 : is_mean ? 0.1 : 0.5, !is_mean, cg_tensor_f32(t), t->count);
+    return t;
+}
+
+static void set_up(Fixture *f, const Setting *s, gboolean evaluation)
+{
+    g_autoptr(GError) error = NULL;
+    const CgDraemConfig config = cg_draem_config_of_width(8);
+    *f = (Fixture){.expected = test_fixture_open("draem"), .engine = s->engine_new()};
+    f->store = evaluation ? NULL : cg_store_new(1 << 20);
+    const CgBuild build = {.engine = f->engine,
+                           .dtype = CG_F32,
+                           .lookup = lookup,
+                           .source = evaluation ? (void *)f : NULL,
+                           .where = "pseudo weights",
+                           .store = f->store};
+    f->model = cg_draem_new(&build, &config, &error);
+    g_assert_no_error(error);
+    f->tape = evaluation ? NULL : cg_tape_new(f->engine, f->store);
+    cg_context_init(&f->cx, f->engine, CG_F32);
+    f->cx.recompute = s->recompute;
+    f->cx.tape = f->tape;
+    make_batch(f);
+}
+
+static void tear_down(Fixture *f)
+{
+    CgTensor *const tensors[] = {f->clean, f->picture, f->mask, f->small};
+    for (guint i = 0; i < G_N_ELEMENTS(tensors); i++)
+        cg_tensor_unref(tensors[i]);
+    cg_draem_free(f->model);
+    if (f->tape)
+        cg_tape_free(f->tape);
+    cg_context_clear(&f->cx);
+    cg_store_free(f->store);
+    cg_engine_free(f->engine);
+    cg_safetensors_free(f->expected);
+}
+
+static double backward(Fixture *f, double parts[3])
+{
+    g_autoptr(GError) error = NULL;
+    cg_store_zero_gradients(f->store);
+    cg_tape_clear(f->tape);
+    g_autoptr(CgTensor) loss =
+        cg_draem_loss(&f->cx, f->model, f->clean, f->picture, f->mask, parts);
+    const double value = (double)cg_tensor_f32(loss)[0];
+    cg_context_ok(&f->cx, &error);
+    g_assert_no_error(error);
+    cg_tape_backward(f->tape, loss, 1, &error);
+    g_assert_no_error(error);
+    return value;
+}
+
+static void assert_near(const char *what, double value, double expected, double relative)
+{
+    if (!(fabs(value - expected) <= relative * fabs(expected)))
+        g_error("%s: %.9g instead of %.9g", what, value, expected);
+}
+
+/* The probability of "anomalous" of the small picture, by the running statistics. */
+static CgTensor *probability(Fixture *f, CgTensor **reconstruction)
+{
+    g_autoptr(CgTensor) logits = NULL;
+    f->cx.tape = NULL;
+    cg_draem_forward(&f->cx, f->model, f->small, FALSE, reconstruction, &logits);
+    f->cx.tape = f->tape;
+    CgTensor *p = cg_tensor_new(CG_F32, CG_SHAPE(1, 32, 64, 1));
+    for (size_t i = 0; i < p->count; i++) {
+        const float *l = cg_tensor_f32(logits) + 2 * i;
+        cg_tensor_f32(p)[i] = (float)(1 / (1 + exp((double)l[0] - (double)l[1])));
+    }
+    return p;
+}
+
+static void forward_equals_pytorch(gconstpointer data)
+{
+    Fixture f;
+    set_up(&f, data, TRUE);
+    g_autoptr(CgTensor) reconstruction = NULL;
+    g_autoptr(CgTensor) p = probability(&f, &reconstruction);
+    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "eval/reconstruction");
+    g_autoptr(CgTensor) want_p = test_fixture_image(f.expected, "eval/probability");
+    test_assert_close("reconstruction", reconstruction, want, 1e-5);
+    test_assert_close("probability", p, want_p, 1e-5);
+    tear_down(&f);
+}
+
+/* KIND/NAME of the fixture against VALUES; within LIMIT of its norm. */
+static void assert_described(Fixture *f, const char *kind, const CgParameter *p,
+                             const CgTensor *block, double limit)
+{
+    g_autofree char *key = g_strconcat(kind, "/", p->name, NULL);
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f->expected, key);
+    const float *e = cg_tensor_f32(expected);
+    const double distance =
+        test_projected_distance(p->name, cg_tensor_f32(block) + p->offset, p->count, e + 1);
+    if (distance > ZERO + limit * (double)e[0])
+        g_error("%s: of norm %g, %g away", key, (double)e[0], distance);
+}
+
+static void losses_gradients_and_statistics_equal_pytorch(gconstpointer data)
+{
+    static const char *const names[3] = {"MSE", "SSIM", "focal"};
+    Fixture f;
+    double parts[3];
+    set_up(&f, data, FALSE);
+    backward(&f, parts);
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "loss");
+    for (int i = 0; i < 3; i++)
+        assert_near(names[i], parts[i], (double)cg_tensor_f32(expected)[i], 1e-5);
+    g_assert_cmpuint(cg_store_count(f.store), ==, 200 + 98);
+    for (guint i = 0; i < cg_store_count(f.store); i++) {
+        const CgParameter *p = cg_store_nth(f.store, i);
+        assert_described(&f, p->is_buffer ? "running" : "gradient", p,
+                         p->is_buffer ? f.store->values : f.store->gradients, 1e-4);
+    }
+    tear_down(&f);
+}
+
+static void fifty_steps_follow_pytorch(gconstpointer data)
+{
+    Fixture f;
+    CgOptimizer o;
+    cg_optimizer_default(&o);
+    o.rate = 1e-4;
+    o.decay = o.clip = 0;
+    set_up(&f, data, FALSE);
+    g_autoptr(CgTensor) losses = test_fixture_tensor(f.expected, "losses");
+    for (guint step = 0; step < losses->count; step++) {
+        g_autoptr(GError) error = NULL;
+        double norm;
+        assert_near("loss", backward(&f, NULL), (double)cg_tensor_f32(losses)[step], 1e-4);
+        cg_optimizer_step(&o, f.engine, f.store, step + 1, 1, &norm, &error);
+        g_assert_no_error(error);
+        cg_parameter_set_changed(&f.model->parameters);
+    }
+    /* Biases before norms have no gradient but rounding, which Adam makes steps of: losses do not
+     * see it, running statistics lag behind it. */
+    for (guint i = 0; i < cg_store_count(f.store); i++)
+        if (g_str_has_suffix(cg_store_nth(f.store, i)->name, "running_var"))
+            assert_described(&f, "variance", cg_store_nth(f.store, i), f.store->values, 3e-2);
+    g_autoptr(CgTensor) reconstruction = NULL;
+    g_autoptr(CgTensor) p = probability(&f, &reconstruction);
+    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "after/probability");
+    test_assert_close("probability after the steps", p, want, 1e-2);
+    tear_down(&f);
+}
+
+static void ssim_takes_the_range_of_the_data(void)
+{
+    Fixture f;
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, TRUE);
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "ssim_range");
+    for (int i = 0; i < 3; i++) {
+        g_autoptr(CgTensor) loss =
+            cg_loss_ssim(&f.cx, f.picture, f.clean, (double[]){1, 2, 255}[i]);
+        assert_near("SSIM", (double)cg_tensor_f32(loss)[0], (double)cg_tensor_f32(expected)[i],
+                    1e-5);
+    }
+    float *any = cg_tensor_f32(f.picture) + 1234;
+    g_assert_cmpfloat(cg_ssim_range(f.picture), ==, 1);
+    *any = -0.5f;
+    g_assert_cmpfloat(cg_ssim_range(f.picture), ==, 1);
+    *any = -0.51f;
+    g_assert_cmpfloat(cg_ssim_range(f.picture), ==, 2);
+    *any = 129;
+    g_assert_cmpfloat(cg_ssim_range(f.picture), ==, 255);
+    tear_down(&f);
+}
+
+/* A perfect pixel costs nothing, a totally wrong one -ln(2e-5) (nearly). */
+static void focal_loss_knows_its_extremes(void)
+{
+    Fixture f;
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, TRUE);
+    g_autoptr(CgTensor) logits = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 2));
+    g_autoptr(CgTensor) mask = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 1));
+    cg_tensor_f32(logits)[1] = 100;
+    g_autoptr(CgTensor) wrong = cg_loss_focal(&f.cx, logits, mask);
+    cg_tensor_f32(mask)[0] = 1;
+    g_autoptr(CgTensor) right = cg_loss_focal(&f.cx, logits, mask);
+    assert_near("wrong", (double)cg_tensor_f32(wrong)[0], 10.8193, 1e-4);
+    g_assert_cmpfloat(fabs((double)cg_tensor_f32(right)[0]), <, 1e-12);
+    tear_down(&f);
+}
+
+static void count_numbers(void *data, const char *name, const CgShape *shape)
+{
+    size_t *counts = data;
+    if (!strstr(name, "running_"))
+        counts[!cg_draem_is_reconstructive(name)] += cg_shape_count(shape);
+}
+
+static void original_size_has_the_published_counts(void)
+{
+    CgDraem d = {0};
+    CgBinder b;
+    size_t counts[2] = {0, 0};
+    cg_draem_config_default(&d.config);
+    cg_binder_init_visit(&b, count_numbers, counts);
+    cg_bind_draem(&b, &d);
+    cg_binder_finish(&b, NULL);
+    g_assert_cmpuint(counts[0], ==, 69048579);
+    g_assert_cmpuint(counts[1], ==, 28374146);
+}
+
+/* Mean and deviation of a tensor of the initial weights. */
+static void moments(const char *name, CgShape shape, CgDraemInitial *w, double *mean, double *sd)
+{
+    g_autoptr(CgTensor) t = cg_draem_initial_weights(w, name, &shape, NULL);
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        sum += (double)cg_tensor_f32(t)[i];
+        square += (double)cg_tensor_f32(t)[i] * (double)cg_tensor_f32(t)[i];
+    }
+    *mean = sum / (double)t->count;
+    *sd = sqrt(square / (double)t->count - *mean * *mean);
+}
+
+static void initial_weights_are_distributed_as_the_original_s(void)
+{
+    CgDraemInitial w = {.seed = 3};
+    double mean, sd;
+    moments("encoder.block2.0.weight", CG_SHAPE(64, 64, 3, 3), &w, &mean, &sd);
+    g_assert_cmpfloat(fabs(mean), <, 5e-4);
+    assert_near("deviation", sd, 0.02, 0.02);
+    moments("encoder.block2.0.bias", CG_SHAPE(4096), &w, &mean, &sd);
+    assert_near("bias", sd, 1 / sqrt(576) / sqrt(3), 0.05);
+    moments("encoder.block2.1.weight", CG_SHAPE(4096), &w, &mean, &sd);
+    assert_near("scale", mean, 1, 0.002);
+    assert_near("scale's deviation", sd, 0.02, 0.05);
+    moments("encoder.block2.1.bias", CG_SHAPE(64), &w, &mean, &sd);
+    g_assert_cmpfloat(mean, ==, 0);
+    g_assert_cmpfloat(sd, ==, 0);
+    moments("encoder.block2.1.running_var", CG_SHAPE(64), &w, &mean, &sd);
+    g_assert_cmpfloat(mean, ==, 1);
+}
+
+/* Gradients and running statistics, bit for bit. */
+static void threads_change_nothing(void)
+{
+    g_autofree float *first = NULL;
+    const int most = omp_get_max_threads();
+    for (int threads = 1; threads <= 3; threads += 2) {
+        Fixture f;
+        omp_set_num_threads(threads);
+        set_up(&f, &(Setting){cg_engine_cpu_new, FALSE}, FALSE);
+        backward(&f, NULL);
+        const size_t bytes = f.store->used * sizeof(float);
+        float *both = g_malloc(2 * bytes);
+        memcpy(both, f.store->values->data, bytes);
+        memcpy((char *)both + bytes, f.store->gradients->data, bytes);
+        if (first)
+            g_assert_cmpmem(first, 2 * bytes, both, 2 * bytes);
+        g_free(first);
+        first = both;
+        tear_down(&f);
+    }
+    omp_set_num_threads(most);
+}
+
+static void rate_falls_twice_to_a_fifth(void)
+{
+    CgOptimizer o;
+    cg_optimizer_default(&o);
+    o.rate = 1e-4;
+    o.course = CG_RATE_STEPS;
+    o.steps = 700;
+    const struct {
+        guint64 step;
+        double rate;
+    } rows[] = {{1, 1e-4}, {560, 1e-4}, {561, 2e-5}, {630, 2e-5}, {631, 4e-6}, {700, 4e-6}};
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+        assert_near("rate", cg_optimizer_rate(&o, rows[i].step), rows[i].rate, 1e-12);
+}
+
+/* Running statistics are no weights: nothing but batches moves them. */
+static void weight_decay_leaves_buffers_alone(void)
+{
+    Fixture f;
+    g_autoptr(GError) error = NULL;
+    double norm;
+    CgOptimizer o;
+    cg_optimizer_default(&o);
+    o.decay = 0.5;
+    o.rate = 0.1;
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, FALSE);
+    const CgParameter *p = cg_store_find(f.store, "encoder.block1.1.running_var");
+    const CgParameter *w = cg_store_find(f.store, "encoder.block1.1.weight");
+    const float before = cg_tensor_f32(f.store->values)[w->offset];
+    cg_optimizer_step(&o, f.engine, f.store, 1, 1, &norm, &error);
+    g_assert_no_error(error);
+    g_assert_cmpfloat(cg_tensor_f32(f.store->values)[p->offset], ==, 1);
+    g_assert_cmpfloat(cg_tensor_f32(f.store->values)[w->offset], <, before);
+    tear_down(&f);
+}
+
+int main(int argc, char **argv)
+{
+    static const Setting cpu = {cg_engine_cpu_new, FALSE}, recompute = {cg_engine_cpu_new, TRUE};
+    static const Setting ref = {cg_engine_ref_new, FALSE};
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_data_func("/draem/cpu/forward_equals_pytorch", &cpu, forward_equals_pytorch);
+    g_test_add_data_func("/draem/ref/forward_equals_pytorch", &ref, forward_equals_pytorch);
+    g_test_add_data_func("/draem/cpu/losses_gradients_and_statistics_equal_pytorch", &cpu,
+                         losses_gradients_and_statistics_equal_pytorch);
+    g_test_add_data_func("/draem/recompute/losses_gradients_and_statistics_equal_pytorch",
+                         &recompute, losses_gradients_and_statistics_equal_pytorch);
+    g_test_add_data_func("/draem/ref/losses_gradients_and_statistics_equal_pytorch", &ref,
+                         losses_gradients_and_statistics_equal_pytorch);
+    g_test_add_data_func("/draem/cpu/fifty_steps_follow_pytorch", &cpu, fifty_steps_follow_pytorch);
+    g_test_add_func("/draem/ssim_takes_the_range_of_the_data", ssim_takes_the_range_of_the_data);
+    g_test_add_func("/draem/focal_loss_knows_its_extremes", focal_loss_knows_its_extremes);
+    g_test_add_func("/draem/original_size_has_the_published_counts",
+                    original_size_has_the_published_counts);
+    g_test_add_func("/draem/initial_weights_are_distributed_as_the_original_s",
+                    initial_weights_are_distributed_as_the_original_s);
+    g_test_add_func("/draem/threads_change_nothing", threads_change_nothing);
+    g_test_add_func("/draem/rate_falls_twice_to_a_fifth", rate_falls_twice_to_a_fifth);
+    g_test_add_func("/draem/weight_decay_leaves_buffers_alone", weight_decay_leaves_buffers_alone);
+    return g_test_run();
+}
