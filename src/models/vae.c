@@ -35,6 +35,11 @@ void cg_vae_free(CgVae *v)
     g_free(v);
 }
 
+void cg_vae_changed(CgVae *v)
+{
+    cg_parameter_set_changed(&v->parameters);
+}
+
 const CgVaeConfig *cg_vae_config(const CgVae *v)
 {
     return &v->config;
@@ -98,9 +103,7 @@ CgTensor *cg_vae_latent(const CgVae *v, const CgTensor *moments, const CgTensor 
 CgTensor *cg_vae_decode(CgContext *cx, const CgVae *v, CgTensor *latent)
 {
     const float scale = (float)(1.0 / v->config.scaling_factor);
-    g_autoptr(CgTensor) z = cg_tensor_copy(latent, CG_F32);
-    for (size_t i = 0; i < z->count; i++)
-        cg_tensor_f32(z)[i] *= scale;
+    g_autoptr(CgTensor) z = cg_scale(cx, latent, scale);
     CgTensor *image = v->config.kind == CG_VAE_TINY ? cg_vae_tiny_decode(cx, &v->tiny, z)
                                                     : cg_vae_kl_decode(cx, &v->kl, &v->config, z);
     CG_SET(image, cg_cast(cx, image, CG_F32));

@@ -44,6 +44,8 @@ CgVae *cg_vae_new(const CgBuild *build, const CgVaeConfig *config, GError **erro
 void cg_bind_vae(CgBinder *b, const CgVaeConfig *config);
 void cg_vae_free(CgVae *v);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgVae, cg_vae_free)
+/* The store's numbers are other ones now. */
+void cg_vae_changed(CgVae *v);
 const CgVaeConfig *cg_vae_config(const CgVae *v);
 guint64 cg_vae_parameter_count(const CgVae *v);
 

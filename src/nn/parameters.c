@@ -4,6 +4,14 @@
 #define MAX_PROBLEMS_SHOWN 20
 #define MAX_STACK          3
 
+void cg_parameter_count_visit(void *data, const char *name, const CgShape *shape)
+{
+    CgParameterCount *count = data;
+    (void)name;
+    count->count++;
+    count->total += cg_shape_count(shape);
+}
+
 void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine)
 {
     *set = (CgParameterSet){.engine = engine,

@@ -48,6 +48,12 @@ typedef struct {
     GPtrArray *problems; /* of char *, owned */
 } CgBinder;
 
+/* For cg_binder_init_visit: how much there is; DATA is a CgParameterCount. */
+typedef struct {
+    size_t count, total; /* parameters; numbers in them */
+} CgParameterCount;
+void cg_parameter_count_visit(void *data, const char *name, const CgShape *shape);
+
 void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine);
 void cg_parameter_set_clear(CgParameterSet *set);
 /* The store's numbers have changed: layers pack them again at their next use. */

@@ -90,6 +90,8 @@ CgTensor *cg_add(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
 /* The same, written over A, which must have no other user; returns a new reference to A. Where a
  * tape needs A's numbers the result is a new tensor. */
 CgTensor *cg_add_in_place(CgContext *cx, CgTensor *a, CgTensor *b, float scale);
+/* factor * x; a new reference when it is 1. */
+CgTensor *cg_scale(CgContext *cx, CgTensor *x, float factor);
 /* x [n, .., c] + v [n or 1, c] (f32), written over X likewise. */
 CgTensor *cg_add_channels_in_place(CgContext *cx, CgTensor *x, CgTensor *v);
 /* x [n, .., .., c] -> [n, h, w, c]. */

@@ -99,6 +99,32 @@ CgTensor *cg_add_in_place(CgContext *cx, CgTensor *a, CgTensor *b, float scale)
     return add_into(cx, a, b, scale, over ? cg_tensor_ref(a) : cg_op_like(cx, a));
 }
 
+static void scale_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+{
+    CgEngine *e = cg_tape_engine(tape);
+    CgTensor *dx = cg_op_gradient(tape, dy->dtype, dy->shape);
+    e->ops->scale(e, dy, *CG_OP_DATA(float, r), dx);
+    cg_tape_give(tape, r->inputs[0], dx);
+}
+
+CgTensor *cg_scale(CgContext *cx, CgTensor *x, float factor)
+{
+    if (factor == 1)
+        return cg_tensor_ref(x);
+    CgTensor *y = cg_op_like(cx, x);
+    if (cg_op_may_run(cx)) {
+        const double begin = cg_op_begin(cx);
+        cx->engine->ops->scale(cx->engine, x, factor, y);
+        cg_op_end(cx, CG_OP_POINTWISE, begin, (double)y->count);
+    }
+    if (CG_OP_WANTS(cx, x->node)) {
+        CgRecord *r = cg_op_record(cx, scale_backward, y, CG_OP_POINTWISE, (double)y->count);
+        *CG_OP_DATA(float, r) = factor;
+        r->inputs[0] = x->node;
+    }
+    return y;
+}
+
 static void add_channels_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
 {
     CgEngine *e = cg_tape_engine(tape);

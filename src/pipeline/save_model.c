@@ -121,14 +121,14 @@ static gboolean copy_file(const char *from, const char *to, GError **error)
     return cg_atomic_file_commit(g_steal_pointer(&target), error);
 }
 
-gboolean cg_save_copy(const char *model, const char *name, const char *folder, GError **error)
+gboolean cg_save_copy(const char *from, const char *to, GError **error)
 {
-    g_autofree char *from = g_build_filename(model, name, NULL);
-    g_autofree char *to = g_build_filename(folder, name, NULL);
     g_autoptr(GDir) dir = g_dir_open(from, 0, NULL);
     const char *entry;
-    if (!dir)
-        return TRUE;
+    if (!dir) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no such folder", from);
+        return FALSE;
+    }
     if (!cg_file_make_directory(to, error))
         return FALSE;
     while ((entry = g_dir_read_name(dir))) {

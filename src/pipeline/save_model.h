@@ -40,8 +40,7 @@ gboolean cg_save_text(const char *folder, const CgClipTextConfig *config,
 gboolean cg_save_scheduler(const char *folder, GError **error);
 /* FOLDER/model_index.json, which makes the parts a model (diffusers StableDiffusionPipeline). */
 gboolean cg_save_index(const char *folder, GError **error);
-/* The part NAME ("vae", "tokenizer") of the model MODEL, file by file, into the model FOLDER. Of a
- * part without such a folder nothing is copied. */
-gboolean cg_save_copy(const char *model, const char *name, const char *folder, GError **error);
+/* The files right in the folder FROM (a part of a model that stays as it is) copied to TO. */
+gboolean cg_save_copy(const char *from, const char *to, GError **error);
 
 #endif
