@@ -6,6 +6,7 @@
 #include "pipeline/trainer.h"
 
 int cg_cli_train_controlnet(int argc, char **argv);
+int cg_cli_train_vae(int argc, char **argv);
 
 /* Options of every training, with GOption's types. */
 typedef struct {

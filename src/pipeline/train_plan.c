@@ -1,6 +1,5 @@
 #include "pipeline/train_plan.h"
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
 
@@ -29,11 +28,4 @@ gboolean cg_train_plan_check(const CgTrainSettings *s, const CgTrainResult *plan
                 need, have, s->recompute ? "" : "--recompute, ",
                 s->batch > 1 ? "a smaller --batch with a larger --accumulate, " : "");
     return FALSE;
-}
-
-char *cg_train_picture_path(const char *out, guint64 step, GError **error)
-{
-    g_autofree char *folder = g_build_filename(out, "samples", NULL);
-    g_autofree char *name = g_strdup_printf("step-%08" G_GUINT64_FORMAT ".png", step);
-    return cg_file_make_directory(folder, error) ? g_build_filename(folder, name, NULL) : NULL;
 }

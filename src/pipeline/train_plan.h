@@ -1,5 +1,4 @@
-/* train_plan: what a training will take, said and checked before it begins, and where it puts the
- * pictures of its progress. */
+/* train_plan: what a training will take, said and checked before it begins. */
 #ifndef CG_PIPELINE_TRAIN_PLAN_H
 #define CG_PIPELINE_TRAIN_PLAN_H
 
@@ -11,7 +10,5 @@ void cg_train_plan_say(const char *what, const CgTrainTask *task, const CgTrainS
 /* CG_ERROR_MEMORY, naming the options that would help, when the machine has not what is needed. */
 gboolean cg_train_plan_check(const CgTrainSettings *settings, const CgTrainResult *plan,
                              GError **error);
-/* OUT/samples/step-00001200.png, its folder made. Free with g_free. */
-char *cg_train_picture_path(const char *out, guint64 step, GError **error);
 
 #endif

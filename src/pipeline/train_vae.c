@@ -7,6 +7,7 @@
 #include "image/sheet.h"
 #include "models/initial_weights.h"
 #include "pipeline/model.h"
+#include "pipeline/sample_sheet.h"
 #include "pipeline/save_model.h"
 #include "pipeline/train_plan.h"
 
@@ -159,7 +160,7 @@ static gboolean save_sheet(Training *t, guint64 step, GError **error)
         images[i] = cg_image_from_tensor(i < count ? x : y, i % count);
         cells[i] = (CgSheetCell){images[i], NULL};
     }
-    g_autofree char *path = cg_train_picture_path(t->options->train.out, step, error);
+    g_autofree char *path = cg_sample_sheet_path(t->options->train.out, step, error);
     g_autoptr(CgImage) sheet =
         path ? cg_contact_sheet(cells, 2 * count, count, MIN(2 * t->pictures->size, 256), error)
              : NULL;
