@@ -16,6 +16,7 @@ typedef struct {
 
 static const Command commands[] = {
     {"controlnet", "learn defects from a few images of each type", cg_cli_train_controlnet},
+    {"base", "learn to draw what texts say, from scratch or further", cg_cli_train_base},
     {"vae", "learn to make pictures small and whole again", cg_cli_train_vae},
 };
 

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "pipeline/trainer.h"
 
+int cg_cli_train_base(int argc, char **argv);
 int cg_cli_train_controlnet(int argc, char **argv);
 int cg_cli_train_vae(int argc, char **argv);
 
