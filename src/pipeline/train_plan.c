@@ -12,7 +12,7 @@ void cg_train_plan_say(const char *what, const CgTrainTask *task, const CgTrainS
         parameters += cg_store_nth(task->store, i)->count;
     cg_log_note("%s, %" G_GUINT64_FORMAT " steps of %d", what, plan->steps,
                 s->batch * s->accumulate);
-    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; %.1f GFLOP a step; memory: about %s",
+    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; %.3g GFLOP a step; memory: about %s",
                 parameters, plan->flops / 1e9, memory);
 }
 

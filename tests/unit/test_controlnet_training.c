@@ -1,14 +1,11 @@
 /* Stage 1: the loss of eq. (1), its gradients and the first AdamW steps, against PyTorch and
- * diffusers (tests/oracle/make_training_fixture.py) on the mini configuration.
- *
- * Gradients are compared by their norms and by projections onto eight pseudo-random vectors each,
- * from which ||difference|| / ||gradient|| is estimated: layout errors cannot hide in it, and
- * megabytes of gradients need not be stored. */
+ * diffusers (tests/oracle/make_training_fixture.py) on the mini configuration. */
 #include "autograd/optimizer.h"
 #include "base/system.h"
 #include "models/unet.h"
 #include "pipeline/controlnet_loss.h"
 #include "support/fixture.h"
+#include "support/gradients.h"
 #include "support/pseudo.h"
 
 #include <math.h>
@@ -142,48 +139,17 @@ static void assert_near(const char *what, double value, double expected, double 
         g_error("%s: %.9g instead of %.9g", what, value, expected);
 }
 
-static double distance(const CgParameter *p, const float *g, const float *expected)
-{
-    return test_projected_distance(p->name, g, p->count, expected);
-}
-
-/* Every parameter's gradient against the stored norms [parameters] and projections. */
-static void assert_gradients(Fixture *f, const char *fixture_case)
-{
-    g_autoptr(CgSafetensors) file = test_fixture_open("training");
-    const float *gradients = cg_tensor_f32(f->store->gradients);
-    guint above = 0;
-    g_assert_cmpuint(cg_store_count(f->store), ==, 340);
-    for (guint i = 0; i < cg_store_count(f->store); i++) {
-        const CgParameter *p = cg_store_nth(f->store, i);
-        g_autofree char *key = g_strdup_printf("%s/%s", fixture_case, p->name);
-        g_autoptr(CgTensor) expected = test_fixture_tensor(file, key);
-        const float *e = cg_tensor_f32(expected), *g = gradients + p->offset;
-        double norm = 0;
-        for (size_t j = 0; j < p->count; j++)
-            norm += (double)g[j] * (double)g[j];
-        norm = sqrt(norm);
-        /* What is zero but for rounding (a bias before a norm of single channels) has no relative
-         * error. */
-        const double floor = ZERO + 1e-3 * (double)e[0];
-        if (fabs(norm - (double)e[0]) > floor || distance(p, g, e + 1) > floor)
-            g_error("%s: gradient of norm %g (expected %g), distance %g", p->name, norm,
-                    (double)e[0], distance(p, g, e + 1));
-        above += distance(p, g, e + 1) > ZERO + 1e-4 * (double)e[0];
-    }
-    g_test_message("%u of 340 gradients differ by more than 1e-4", above);
-    g_assert_cmpuint(above, <=, 17);
-}
-
 static void gradients_equal_pytorch(gconstpointer data)
 {
+    g_autoptr(CgSafetensors) file = test_fixture_open("training");
     Fixture f;
     set_up(&f, data, FALSE);
     assert_near("loss", backward(&f), 1.12946091, 1e-5);
     double norm =
         sqrt(f.engine->ops->square_sum(f.engine, f.store->used, cg_tensor_f32(f.store->gradients)));
     assert_near("gradient norm", norm, 0.456783616, 1e-4);
-    assert_gradients(&f, "a");
+    g_assert_cmpuint(cg_store_count(f.store), ==, 340);
+    test_assert_gradients(f.store, file, "a", ZERO);
     tear_down(&f);
 }
 
