@@ -10,13 +10,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define PLAIN_INTERVAL    5.0 /* seconds between progress lines in a log file */
-#define TERMINAL_INTERVAL 0.1 /* seconds between redraws on a terminal */
+#define PLAIN_INTERVAL    5.0   /* seconds between progress lines in a log file, at first .. */
+#define PLAIN_SHARE       0.02  /* .. and this share of the time so far .. */
+#define PLAIN_LONGEST     300.0 /* .. up to so much */
+#define TERMINAL_INTERVAL 0.1   /* seconds between redraws on a terminal */
 
 struct CgProgress {
     char *what;
     char *detail;
+    char *unit; /* of the speed; NULL: not shown */
     guint64 total, done;
+    guint64 before; /* of done: by an earlier run */
     double started;
     double shown; /* when the last line went out; negative: never */
     guint64 shown_done;
@@ -108,6 +112,25 @@ void cg_log_detail(const char *format, ...)
     MESSAGE("detail", CG_LOG_VERBOSE, "");
 }
 
+void cg_log_event(const char *event, json_t *members, const char *format, ...)
+{
+    g_autoptr(json_t) owned = members;
+    if (!cg_log_is_json()) {
+        MESSAGE(event, CG_LOG_NORMAL, "");
+        return;
+    }
+    g_autoptr(json_t) object = json_pack("{s:s}", "event", event);
+    json_object_update(object, owned);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    g_mutex_lock(&lock);
+    if (text && level >= CG_LOG_NORMAL) {
+        g_autofree char *line = g_strconcat(text, "\n", NULL);
+        put(line);
+    }
+    g_mutex_unlock(&lock);
+    free(text);
+}
+
 void cg_log_warning(const char *format, ...)
 {
     MESSAGE("warning", CG_LOG_QUIET, "cagen: warning: ");
@@ -118,14 +141,19 @@ void cg_log_error(const char *format, ...)
     MESSAGE("error", CG_LOG_QUIET, "cagen: ");
 }
 
+/* Seconds that a step took in this run; negative when nothing is known yet. */
+static double step_seconds(const CgProgress *p, double now)
+{
+    return p->done > p->before ? (now - p->started) / (double)(p->done - p->before) : -1;
+}
+
 /* Seconds still to go, from the speed so far; negative when nothing is known yet. */
 static double time_left(const CgProgress *p, double now)
 {
-    if (p->done == 0 || p->total == 0)
+    const double each = step_seconds(p, now);
+    if (each < 0 || p->total == 0)
         return -1;
-    if (p->done >= p->total)
-        return 0;
-    return (now - p->started) / (double)p->done * (double)(p->total - p->done);
+    return p->done >= p->total ? 0 : each * (double)(p->total - p->done);
 }
 
 static char *duration_text(double seconds)
@@ -148,12 +176,25 @@ static char *json_line(const CgProgress *p, double now)
                            what, p->done, p->total, now - p->started);
     if (left >= 0)
         g_string_append_printf(s, ",\"seconds_left\":%.3f", left);
+    if (p->before > 0)
+        g_string_append_printf(s, ",\"resumed_at\":%" G_GUINT64_FORMAT, p->before);
+    if (p->unit && p->done > p->before)
+        g_string_append_printf(s, ",\"seconds_per_%s\":%.6f", p->unit, step_seconds(p, now));
     if (p->detail) {
         g_autofree char *detail = cg_json_quote(p->detail);
         g_string_append_printf(s, ",\"detail\":%s", detail);
     }
     g_string_append(s, "}\n");
     return g_string_free(s, FALSE);
+}
+
+/* "1.94 s/step" or "7.2 steps/s", whichever has a number above 1. */
+static void append_rate(GString *s, const char *unit, double seconds)
+{
+    if (seconds >= 1)
+        g_string_append_printf(s, ", %.3g s/%s", seconds, unit);
+    else if (seconds > 0)
+        g_string_append_printf(s, ", %.3g %ss/s", 1 / seconds, unit);
 }
 
 /* "sampling 3/20 (15%), 0:12 left, image 3 of 20" */
@@ -164,6 +205,8 @@ static char *text_line(const CgProgress *p, double now)
     g_string_append_printf(s, " %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, p->done, p->total);
     if (p->total > 0)
         g_string_append_printf(s, " (%d%%)", (int)(100.0 * (double)p->done / (double)p->total));
+    if (p->unit)
+        append_rate(s, p->unit, step_seconds(p, now));
     if (p->done >= p->total) {
         g_autofree char *spent = duration_text(now - p->started);
         g_string_append_printf(s, ", took %s", spent);
@@ -223,6 +266,28 @@ CgProgress *cg_progress_new(const char *what, guint64 total)
     return p;
 }
 
+void cg_progress_resume(CgProgress *p, guint64 done)
+{
+    g_mutex_lock(&lock);
+    p->before = p->done = p->shown_done = done;
+    p->started = cg_seconds();
+    g_mutex_unlock(&lock);
+}
+
+void cg_progress_show_rate(CgProgress *p, const char *unit)
+{
+    g_mutex_lock(&lock);
+    g_free(p->unit);
+    p->unit = g_strdup(unit);
+    g_mutex_unlock(&lock);
+}
+
+/* A night's training shall not leave thousands of lines in a log file. */
+static double plain_interval(const CgProgress *p, double now)
+{
+    return CLAMP(PLAIN_SHARE * (now - p->started), PLAIN_INTERVAL, PLAIN_LONGEST);
+}
+
 void cg_progress_update(CgProgress *p, guint64 done, const char *detail)
 {
     double now = cg_seconds();
@@ -234,7 +299,7 @@ void cg_progress_update(CgProgress *p, guint64 done, const char *detail)
         p->detail = g_strdup(detail);
     }
     if (level >= CG_LOG_NORMAL) {
-        double interval = on_terminal() ? TERMINAL_INTERVAL : PLAIN_INTERVAL;
+        double interval = on_terminal() ? TERMINAL_INTERVAL : plain_interval(p, now);
         double last = p->shown >= 0 ? p->shown : p->started;
         gboolean due = now - last >= interval || (interval < 1 && p->shown < 0);
         if (as_json || due)
@@ -256,7 +321,7 @@ void cg_progress_free(CgProgress *p)
         return;
     g_mutex_lock(&lock);
     if (!as_json && level >= CG_LOG_NORMAL) {
-        gboolean unseen = p->shown < 0 ? p->done > 0 : p->shown_done != p->done;
+        gboolean unseen = p->shown < 0 ? p->done > p->before : p->shown_done != p->done;
         if (unseen)
             show(p, cg_seconds());
         if (line_open)
@@ -266,5 +331,6 @@ void cg_progress_free(CgProgress *p)
     g_mutex_unlock(&lock);
     g_free(p->what);
     g_free(p->detail);
+    g_free(p->unit);
     g_free(p);
 }

@@ -7,7 +7,9 @@
 
 #define WIDTH       760
 #define ROW_HEIGHT  300
-#define MAX_COLUMNS 600 /* points of a curve: more than can be seen make large files */
+#define MAX_POINTS  400  /* of a curve: more than can be seen make large files */
+#define SINGLE_ROWS 1000 /* up to so many rows each is drawn, above that their range */
+#define RANGE_ROWS  10   /* at least, for a range */
 
 static const CgJournalRow *row_at(const GArray *rows, guint i)
 {
@@ -51,9 +53,19 @@ static gboolean wants_log(const double *values, guint count)
     return low > 0 && high > 5 * low;
 }
 
+/* All charts have one axis below each other. */
+static CgChart *new_chart(const char *title, const char *y_label, const GArray *rows)
+{
+    CgChart *chart = cg_chart_new(title, "update", y_label);
+    const double last = (double)row_at(rows, rows->len - 1)->step;
+    cg_chart_set_x_range(chart, 0, last + 0.02 * last);
+    return chart;
+}
+
 static CgChart *loss_chart(const GArray *rows, const char *title)
 {
-    const guint columns = MIN(rows->len, MAX_COLUMNS);
+    const gboolean single = rows->len <= SINGLE_ROWS;
+    const guint columns = single ? rows->len : MIN(rows->len / RANGE_ROWS, MAX_POINTS);
     g_autofree double *x = g_new(double, 4 * columns + 1);
     double *smoothed = x + columns, *low = smoothed + columns, *high = low + columns;
     for (guint c = 0; c < columns; c++) {
@@ -62,45 +74,45 @@ static CgChart *loss_chart(const GArray *rows, const char *title)
         x[c] = (double)row_at(rows, to - 1)->step;
         summarise(rows, from, to, smoothed + c, low + c, high + c);
     }
-    CgChart *chart = cg_chart_new(title, "update", "loss");
+    CgChart *chart = new_chart(title, "loss", rows);
     cg_chart_set_log(chart, FALSE, wants_log(smoothed, columns));
-    /* One row a point: the single losses themselves, and no range. */
-    if (columns == rows->len)
-        cg_chart_add(chart, &(CgSeries){.name = "update",
+    if (single)
+        cg_chart_add(chart, &(CgSeries){.name = "one update",
                                         .x = x,
                                         .y = low,
                                         .count = columns,
                                         .colour = CG_RGB(190, 215, 235),
-                                        .size = 1});
-    cg_chart_add(chart, &(CgSeries){.name = "smoothed",
-                                    .x = x,
-                                    .y = smoothed,
-                                    .low = columns == rows->len ? NULL : low,
-                                    .high = columns == rows->len ? NULL : high,
-                                    .count = columns,
-                                    .colour = cg_plot_colour(0)});
+                                        .size = 0.8});
+    cg_chart_add(
+        chart, &(CgSeries){.name = single ? "smoothed" : "smoothed (shaded: four of five updates)",
+                           .x = x,
+                           .y = smoothed,
+                           .low = single ? NULL : low,
+                           .high = single ? NULL : high,
+                           .count = columns,
+                           .colour = cg_plot_colour(0)});
     return chart;
 }
 
-/* Every so manieth of POINTS, so that at most MAX_COLUMNS remain, and always the last. */
+/* One of so many points is drawn, and always the last. */
 static guint stride_of(guint count)
 {
-    return (count + MAX_COLUMNS - 1) / MAX_COLUMNS;
+    return (count + MAX_POINTS - 1) / MAX_POINTS;
 }
 
-static CgChart *bands_chart(const GArray *points)
+static CgChart *bands_chart(const GArray *points, const GArray *rows)
 {
     const guint stride = stride_of(points->len), count = points->len / stride;
-    g_autofree double *x = g_new(double, 2 * count + 1);
-    double *y = x + count, *all = NULL;
-    g_autofree double *every = all = g_new(double, CG_JOURNAL_BANDS *count + 1);
-    CgChart *chart = cg_chart_new("Loss by timestep", "update", "loss");
+    g_autofree double *x = g_new(double, count + 1);
+    g_autofree double *all = g_new(double, CG_JOURNAL_BANDS *count + 1);
+    CgChart *chart = new_chart("Loss by timestep (0 %: no noise, 100 %: all noise)", "loss", rows);
     for (int band = 0; band < CG_JOURNAL_BANDS; band++) {
+        double *y = all + (guint)band * count;
         for (guint i = 0; i < count; i++) {
             const guint at = points->len - 1 - (count - 1 - i) * stride;
             const CgBandPoint *p = &g_array_index(points, CgBandPoint, at);
             x[i] = (double)p->step;
-            y[i] = every[(guint)band * count + i] = p->means[band];
+            y[i] = p->means[band];
         }
         g_autofree char *name = g_strdup_printf("%d–%d %%", 100 * band / CG_JOURNAL_BANDS,
                                                 100 * (band + 1) / CG_JOURNAL_BANDS);
@@ -127,10 +139,8 @@ static CgChart *obedience_chart(const GArray *rows)
         }
     if (x->len == 0)
         return NULL;
-    CgChart *chart = cg_chart_new("Mask obedience", "update", "obedience");
+    CgChart *chart = new_chart("Mask obedience", "obedience", rows);
     cg_chart_set_y_range(chart, 0, 1);
-    cg_chart_set_x_range(chart, (double)row_at(rows, 0)->step,
-                         (double)row_at(rows, rows->len - 1)->step);
     cg_chart_add(chart, &(CgSeries){.kind = CG_SERIES_MARKED,
                                     .x = (const double *)x->data,
                                     .y = (const double *)y->data,
@@ -147,7 +157,7 @@ gboolean cg_journal_draw(const GArray *rows, const GArray *bands, const char *ti
     int count = 0;
     charts[count++] = loss_chart(rows, title);
     if (bands->len > 1)
-        charts[count++] = bands_chart(bands);
+        charts[count++] = bands_chart(bands, rows);
     CgChart *obedience = obedience_chart(rows);
     if (obedience)
         charts[count++] = obedience;

@@ -7,17 +7,19 @@
 #define GAIN    4 /* of the difference */
 
 /* A row's cells; *OUTLINED and *DIFFERENCE are to be freed once they are drawn. */
-static void fill_row(const CgSheetRow *row, CgSheetCell *cells, CgImage **outlined,
+static void fill_row(const CgSheetRow *row, int side, CgSheetCell *cells, CgImage **outlined,
                      CgImage **difference)
 {
     const CgImage *normal = row->normal, *mask = row->mask, *fused = row->fused;
+    /* A line that is still there when the picture is shrunk to SIDE. */
+    const int line = mask ? MAX(2 * MAX(mask->width, mask->height) / side, 1) : 1;
     *outlined = normal && mask && normal->width == mask->width && normal->height == mask->height
-                    ? cg_image_outline(normal, mask, 1)
+                    ? cg_image_outline(normal, mask, line)
                     : NULL;
-    *difference = normal && fused && normal->width == fused->width &&
-                          normal->height == fused->height && normal->channels == fused->channels
-                      ? cg_image_difference(normal, fused, GAIN)
-                      : NULL;
+    *difference =
+        normal && fused && normal->width == fused->width && normal->height == fused->height
+            ? cg_image_difference(normal, fused, GAIN)
+            : NULL;
     cells[0] = (CgSheetCell){*outlined ? *outlined : normal, row->label};
     cells[1] = (CgSheetCell){mask, "mask"};
     cells[2] = (CgSheetCell){row->generated, "generated"};
@@ -32,7 +34,7 @@ gboolean cg_sample_sheet_save(const CgSheetRow *rows, int count, int side, const
     g_autoptr(GPtrArray) made = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
     for (int i = 0; i < count; i++) {
         CgImage *outlined, *difference;
-        fill_row(&rows[i], cells + COLUMNS * i, &outlined, &difference);
+        fill_row(&rows[i], side, cells + COLUMNS * i, &outlined, &difference);
         g_ptr_array_add(made, outlined);
         g_ptr_array_add(made, difference);
     }

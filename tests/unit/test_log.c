@@ -2,7 +2,6 @@
 #include "base/log.h"
 
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,6 +193,88 @@ static void skipped_steps_leave_the_total(void)
     g_assert_nonnull(strstr(text, "\"done\":2,\"total\":0,"));
 }
 
+static void work_that_goes_on(void)
+{
+    g_autoptr(CgProgress) p = cg_progress_new("training", 1000);
+    cg_progress_show_rate(p, "step");
+    cg_progress_resume(p, 900);
+    cg_progress_update(p, 900, NULL);
+    g_usleep(20000);
+    cg_progress_update(p, 901, "loss 0.02");
+}
+
+static void work_that_goes_on_as_json(void)
+{
+    cg_log_set_json(TRUE);
+    work_that_goes_on();
+}
+
+static void resumed_work_is_timed_by_its_own_steps(void)
+{
+    g_autofree char *text = captured(work_that_goes_on_as_json, FALSE);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autoptr(json_t) first = json_loads(lines[0], 0, NULL);
+    g_autoptr(json_t) second = json_loads(lines[1], 0, NULL);
+    g_assert_null(json_object_get(first, "seconds_left"));
+    g_assert_null(json_object_get(first, "seconds_per_step"));
+    g_assert_cmpint((int)json_integer_value(json_object_get(second, "done")), ==, 901);
+    g_assert_cmpint((int)json_integer_value(json_object_get(second, "resumed_at")), ==, 900);
+    const double each = json_real_value(json_object_get(second, "seconds_per_step"));
+    g_assert_cmpfloat(each, >=, 0.02);
+    g_assert_cmpfloat_with_epsilon(json_real_value(json_object_get(second, "seconds_left")),
+                                   99 * each, 1e-3 * 100);
+}
+
+static void speed_is_told_where_it_was_asked_for(void)
+{
+    g_autofree char *text = captured(work_that_goes_on, FALSE);
+    g_assert_true(g_str_has_prefix(text, "training 901/1000 (90%), "));
+    g_assert_nonnull(strstr(text, "step"));
+    g_assert_true(strstr(text, " steps/s, ") || strstr(text, " s/step, "));
+    g_assert_true(g_str_has_suffix(text, " left, loss 0.02\n"));
+}
+
+static void resumed_without_work(void)
+{
+    g_autoptr(CgProgress) p = cg_progress_new("training", 1000);
+    cg_progress_resume(p, 1000);
+}
+
+static void nothing_left_to_do_says_nothing(void)
+{
+    g_autofree char *text = captured(resumed_without_work, FALSE);
+    g_assert_cmpstr(text, ==, "");
+}
+
+static void tell_of_checkpoint(void)
+{
+    cg_log_event("checkpoint", json_pack("{s:i, s:f}", "step", 12, "loss", 0.25), "saved at %d",
+                 12);
+}
+
+static void tell_of_checkpoint_as_json(void)
+{
+    cg_log_set_json(TRUE);
+    tell_of_checkpoint();
+}
+
+static void tell_of_checkpoint_quietly(void)
+{
+    cg_log_set_level(CG_LOG_QUIET);
+    tell_of_checkpoint();
+    tell_of_checkpoint_as_json();
+}
+
+static void event_is_a_note_or_an_object(void)
+{
+    g_autofree char *text = captured(tell_of_checkpoint, FALSE);
+    g_autofree char *json = captured(tell_of_checkpoint_as_json, FALSE);
+    g_autofree char *quiet = captured(tell_of_checkpoint_quietly, FALSE);
+    g_assert_cmpstr(text, ==, "saved at 12\n");
+    g_assert_cmpstr(json, ==, "{\"event\":\"checkpoint\",\"step\":12,\"loss\":0.25}\n");
+    g_assert_cmpstr(quiet, ==, "");
+}
+
 #define TEST(name) g_test_add_func("/log/" #name, name)
 
 int main(int argc, char **argv)
@@ -207,5 +288,9 @@ int main(int argc, char **argv)
     TEST(terminal_line_never_wraps);
     TEST(json_lines_are_objects);
     TEST(skipped_steps_leave_the_total);
+    TEST(resumed_work_is_timed_by_its_own_steps);
+    TEST(speed_is_told_where_it_was_asked_for);
+    TEST(nothing_left_to_do_says_nothing);
+    TEST(event_is_a_note_or_an_object);
     return g_test_run();
 }
