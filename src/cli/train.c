@@ -184,8 +184,10 @@ void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainRes
     g_autofree char *memory = g_format_size(cg_memory_peak());
     if (t->compute.json) {
         printf("{\"event\":\"trained\",\"steps\":%" G_GUINT64_FORMAT
-               ",\"loss\":%.6g,\"seconds\":%.1f,\"memory\":%" G_GUINT64_FORMAT "}\n",
-               result->steps, result->loss, result->seconds, cg_memory_peak());
+               ",\"loss\":%.6g,\"seconds\":%.1f,\"forward\":%.2f,\"backward\":%.2f,"
+               "\"update\":%.2f,\"memory\":%" G_GUINT64_FORMAT "}\n",
+               result->steps, result->loss, result->seconds, result->seconds_forward,
+               result->seconds_backward, result->seconds_update, cg_memory_peak());
         return;
     }
     printf("%s: %s, %" G_GUINT64_FORMAT " steps, loss %.4f, %.0f s, peak memory %s\n", t->out, what,

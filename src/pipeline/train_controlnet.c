@@ -193,13 +193,28 @@ static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GErr
     return t->shots != NULL;
 }
 
+/* What gradients flow through of the frozen U-Net. */
+static void count_decoder(void *data, const char *name, const CgShape *shape)
+{
+    size_t *total = data;
+    if (g_str_has_prefix(name, "up_blocks") || g_str_has_prefix(name, "conv_out"))
+        *total += cg_shape_count(shape);
+}
+
 /* Weights are packed once for the forward; the trained ones, and the part of the U-Net that
  * gradients flow through, once more for the backward. */
 static guint64 packed_bytes(const Training *t)
 {
     const guint64 trained = t->model->controlnet->parameters.count;
-    const guint64 frozen = cg_model_parameter_count(t->model) - trained;
-    return 2 * (trained + frozen) * cg_dtype_size(t->model->dtype);
+    const guint64 all = cg_model_parameter_count(t->model);
+    g_autoptr(CgUnet) structure = g_new0(CgUnet, 1);
+    size_t decoder = 0;
+    CgBinder binder;
+    structure->config = t->model->unet->config;
+    cg_binder_init_visit(&binder, count_decoder, &decoder);
+    cg_bind_unet(&binder, structure);
+    cg_binder_finish(&binder, NULL);
+    return (all + trained + decoder) * cg_dtype_size(t->model->dtype);
 }
 
 static void say_plan(const Training *t, const CgTrainSettings *s, const CgTrainResult *plan)

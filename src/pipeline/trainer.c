@@ -25,6 +25,7 @@ typedef struct {
     guint64 epoch;  /* .. with this number; G_MAXUINT64: none */
     double saved;   /* when, by cg_seconds */
     double begin;
+    double forward, backward, update; /* seconds spent */
 } Run;
 
 void cg_train_settings_default(CgTrainSettings *s)
@@ -105,9 +106,12 @@ static double batch_backward(Run *run, guint64 first, CgTrainNote *notes, GError
         samples[i] = sample(run, first + (guint64)i);
         notes[i] = (CgTrainNote){NAN, -1};
     }
+    const double begin = cg_seconds();
     cg_tape_clear(run->tape);
     g_autoptr(CgTensor) loss =
         run->task->loss(run->task->data, &run->cx, samples, s->batch, notes, error);
+    const double middle = cg_seconds();
+    run->forward += middle - begin;
     if (!loss || !cg_context_ok(&run->cx, error))
         return NAN;
     const double value = (double)cg_tensor_f32(loss)[0];
@@ -118,7 +122,9 @@ static double batch_backward(Run *run, guint64 first, CgTrainNote *notes, GError
                     first, first + (guint64)s->batch - 1);
         return NAN;
     }
-    return cg_tape_backward(run->tape, loss, 1, error) ? value : NAN;
+    const gboolean ok = cg_tape_backward(run->tape, loss, 1, error);
+    run->backward += cg_seconds() - middle;
+    return ok ? value : NAN;
 }
 
 typedef struct {
@@ -138,10 +144,12 @@ static gboolean make_step(Run *run, CgTrainNote *notes, Step *step, GError **err
             return FALSE;
         step->loss += loss / s->accumulate;
     }
+    const double begin = cg_seconds();
     if (!cg_optimizer_step(&run->optimizer, run->engine, run->task->store, run->at.step + 1,
                            1.0 / s->accumulate, &step->norm, error))
         return FALSE;
     run->task->changed(run->task->data);
+    run->update += cg_seconds() - begin;
     run->at.step++;
     const double keep = MIN(SMOOTHING, 1 - 1 / (double)run->at.step);
     run->at.loss = keep * run->at.loss + (1 - keep) * step->loss;
@@ -265,6 +273,9 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
     result->steps = run.at.step;
     result->loss = run.at.loss;
     result->seconds = cg_seconds() - run.begin;
+    result->seconds_forward = run.forward;
+    result->seconds_backward = run.backward;
+    result->seconds_update = run.update;
     run_clear(&run);
     return ok;
 }

@@ -64,13 +64,14 @@ typedef struct {
 void cg_train_settings_default(CgTrainSettings *settings);
 
 typedef struct {
-    guint64 steps;           /* done in all */
-    guint64 memory;          /* planned peak, bytes */
-    double activation_bytes; /* of them */
-    double flops;            /* of a step, forward and backward */
-    double loss;             /* smoothed */
-    double seconds;          /* of this run */
-    gboolean stopped;        /* by stop_when */
+    guint64 steps;                                            /* done in all */
+    guint64 memory;                                           /* planned peak, bytes */
+    double activation_bytes;                                  /* of them */
+    double flops;                                             /* of a step, forward and backward */
+    double loss;                                              /* smoothed */
+    double seconds;                                           /* of this run */
+    double seconds_forward, seconds_backward, seconds_update; /* of them */
+    gboolean stopped;                                         /* by stop_when */
 } CgTrainResult;
 
 /* Updates that the settings come to. */
