@@ -3,25 +3,37 @@
  * A generated picture G is compared with a REFERENCE that shows the same scene without defect, both
  * of the same size, before anything is fused or pasted (afterwards the outside is the normal
  * image's by force, and says nothing). Good references, best first:
- *   - the same sample (seed, prompt) generated with an empty mask: what differs is what the mask
- * did;
- *   - D(E(normal)), the autoencoder's reconstruction: free of its errors, fine where the model
- *     reproduces the scene;
- *   - the photograph: then NOISE must say how far a reconstruction is from it, because everything
- *     differs a little everywhere.
+ *
+ * - the same sample (seed, prompt) generated with an empty mask: what differs is what the mask did;
+ *
+ * - D(E(normal)), the autoencoder's reconstruction: free of its errors, fine where the model
+ *   reproduces the scene;
+ *
+ * - the photograph: then NOISE must say how far a reconstruction is from it, because everything
+ *   differs a little everywhere.
  *
  * With d(p)^2 the squared difference at pixel p, mean over the channels, in levels of 255:
- *   changed   p is changed when d(p) > max(3 NOISE, CG_OBEDIENCE_VISIBLE): beyond what repeats by
- *             chance. It is not estimated from the picture: a picture that changed everywhere would
- *             raise its own threshold and so hide that.
- *   inside    the mask and what is at most MARGIN pixels from it. Latents are eight pixels wide,
- * and the decoder smears over the border; that is no disobedience. share     sum of d^2 over
- * changed pixels inside / over all changed pixels coverage  changed pixels of the mask itself /
- * pixels of the mask ratio     mean d^2 on the mask / mean d^2 outside, over all pixels (nothing
- * cut) and from them one figure in [0, 1], obedience = max(0, (share - area) / (1 - area)) * min(1,
- * coverage / CG_OBEDIENCE_ENOUGH) area being the part of the picture that is inside: change that
- * ignores the mask has share = area and gets 0, and so does no change at all. Masks are drawn
- * around defects with some room, so a half that changed is enough.
+ *
+ * - changed: p is, when d(p) > max(3 NOISE, CG_OBEDIENCE_VISIBLE), beyond what repeats by chance.
+ *   That is not estimated from the picture: one that changed everywhere would raise its own
+ *   threshold and so hide it.
+ *
+ * - inside: the mask and what is at most MARGIN pixels from it. Latents are eight pixels wide, and
+ *   the decoder smears over the border; that is no disobedience.
+ *
+ * - share: the sum of d^2 over changed pixels inside / over all changed pixels.
+ *
+ * - coverage: changed pixels of the mask itself / pixels of the mask.
+ *
+ * - ratio: mean d^2 on the mask / mean d^2 outside, over all pixels (nothing cut).
+ *
+ * From them one figure in [0, 1],
+ *
+ *     obedience = max(0, (share - area) / (1 - area)) * min(1, coverage / CG_OBEDIENCE_ENOUGH)
+ *
+ * area being the part of the picture that is inside: change that ignores the mask has share = area
+ * and gets 0, and so does no change at all. Masks are drawn around defects with some room, so a
+ * half that changed is enough.
  */
 #ifndef CG_METRICS_OBEDIENCE_H
 #define CG_METRICS_OBEDIENCE_H
