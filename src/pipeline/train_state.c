@@ -32,7 +32,6 @@ static CgTensor *block(const CgStore *store, const char *name)
 static void describe(CgSafetensorsWriter *w, const char *task, const CgStore *store,
                      const CgTrainProgress *p)
 {
-    char text[G_ASCII_DTOSTR_BUF_SIZE];
     g_autofree char *digest = store_digest(store);
     const struct {
         const char *key;
@@ -43,7 +42,6 @@ static void describe(CgSafetensorsWriter *w, const char *task, const CgStore *st
                    {"accumulate", (guint64)p->accumulate}};
     cg_safetensors_writer_metadata(w, "task", task);
     cg_safetensors_writer_metadata(w, "parameters", digest);
-    cg_safetensors_writer_metadata(w, "loss", g_ascii_dtostr(text, sizeof text, p->loss));
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
         g_autofree char *value = g_strdup_printf("%" G_GUINT64_FORMAT, numbers[i].value);
         cg_safetensors_writer_metadata(w, numbers[i].key, value);
@@ -84,7 +82,6 @@ static gboolean read_number(const CgSafetensors *file, const char *key, guint64 
 static gboolean read_progress(const CgSafetensors *file, CgTrainProgress *p, GError **error)
 {
     guint64 batch, accumulate;
-    const char *loss = cg_safetensors_metadata(file, "loss");
     if (!read_number(file, "step", G_MAXUINT32, &p->step, error) ||
         !read_number(file, "seed", G_MAXUINT64, &p->seed, error) ||
         !read_number(file, "batch", 1 << 20, &batch, error) ||
@@ -92,7 +89,6 @@ static gboolean read_progress(const CgSafetensors *file, CgTrainProgress *p, GEr
         return FALSE;
     p->batch = (int)batch;
     p->accumulate = (int)accumulate;
-    p->loss = loss ? g_ascii_strtod(loss, NULL) : 0;
     return TRUE;
 }
 

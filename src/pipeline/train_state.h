@@ -9,7 +9,6 @@ typedef struct {
     guint64 step; /* updates done */
     guint64 seed;
     int batch, accumulate;
-    double loss; /* smoothed */
 } CgTrainProgress;
 
 /* Writes PATH atomically. TASK is the kind of training. */

@@ -4,13 +4,12 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/system.h"
+#include "pipeline/journal.h"
+#include "pipeline/stop.h"
 #include "pipeline/train_state.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Of the smoothed loss: about the last hundred steps. */
-#define SMOOTHING 0.98
 
 typedef struct {
     const CgTrainTask *task;
@@ -21,9 +20,13 @@ typedef struct {
     CgTape *tape;
     char *state_path;
     CgTrainProgress at;
-    guint64 *order; /* of the epoch .. */
-    guint64 epoch;  /* .. with this number; G_MAXUINT64: none */
-    double saved;   /* when, by cg_seconds */
+    CgJournal *journal;
+    CgStop *stop;    /* NULL: at the end */
+    double smoothed; /* the loss */
+    double worked;   /* seconds, by earlier runs */
+    guint64 *order;  /* of the epoch .. */
+    guint64 epoch;   /* .. with this number; G_MAXUINT64: none */
+    double saved;    /* when, by cg_seconds */
     double begin;
     double forward, backward, update; /* seconds spent */
 } Run;
@@ -91,6 +94,8 @@ static void run_init(Run *run, const CgTrainTask *task, const CgTrainSettings *s
 
 static void run_clear(Run *run)
 {
+    cg_journal_free(run->journal);
+    cg_stop_free(run->stop);
     cg_tape_free(run->tape);
     cg_context_clear(&run->cx);
     g_free(run->state_path);
@@ -151,8 +156,6 @@ static gboolean make_step(Run *run, CgTrainNote *notes, Step *step, GError **err
     run->task->changed(run->task->data);
     run->update += cg_seconds() - begin;
     run->at.step++;
-    const double keep = MIN(SMOOTHING, 1 - 1 / (double)run->at.step);
-    run->at.loss = keep * run->at.loss + (1 - keep) * step->loss;
     return TRUE;
 }
 
@@ -169,7 +172,8 @@ static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **erro
 static gboolean save_state(Run *run, GError **error)
 {
     run->saved = cg_seconds();
-    return cg_train_state_save(run->state_path, run->task->name, run->task->store, &run->at, error);
+    return cg_journal_sync(run->journal, error) &&
+           cg_train_state_save(run->state_path, run->task->name, run->task->store, &run->at, error);
 }
 
 /* With the average in the place of the values while WATCH looks. */
@@ -228,6 +232,62 @@ static gboolean give_up(Run *run, GError *cause, GError **error)
     return FALSE;
 }
 
+/* The journal, and the stop rule told of what is in it already. */
+static gboolean open_journal(Run *run, GError **error)
+{
+    const CgTrainSettings *s = run->settings;
+    const CgJournalSettings settings = {
+        .out = s->out, .title = run->task->name, .tensorboard = s->tensorboard};
+    run->journal = cg_journal_open(&settings, run->at.step, error);
+    if (!run->journal)
+        return FALSE;
+    const GArray *rows = cg_journal_rows(run->journal);
+    for (guint i = 0; i < rows->len; i++) {
+        const CgJournalRow *row = &g_array_index(rows, CgJournalRow, i);
+        run->smoothed = row->smoothed;
+        run->worked = isfinite(row->seconds) ? row->seconds : run->worked;
+        if (run->stop)
+            cg_stop_update(run->stop, row->step, row->smoothed, row->obedience);
+    }
+    return TRUE;
+}
+
+/* What there is to say of the step that was just made. *STOP: the rule is fulfilled. */
+static gboolean write_down(Run *run, const Step *step, const CgTrainNote *notes, double obedience,
+                           double seconds, gboolean *stop, GError **error)
+{
+    const guint64 samples = samples_per_step(run->settings);
+    CgJournalRow row = cg_journal_row(run->at.step);
+    row.epoch = (double)(run->at.step * samples) / (double)run->task->sample_count;
+    row.loss = step->loss;
+    row.learning_rate = step->rate;
+    row.gradient_norm = step->norm;
+    row.images_per_second = (double)samples / seconds;
+    row.seconds = run->worked + cg_seconds() - run->begin;
+    row.memory = (double)cg_memory_peak();
+    row.obedience = obedience >= 0 ? obedience : NAN;
+    if (!cg_journal_add(run->journal, &row, notes, (int)samples, error))
+        return FALSE;
+    run->smoothed = row.smoothed;
+    *stop = run->stop && cg_stop_update(run->stop, row.step, row.smoothed, row.obedience);
+    return TRUE;
+}
+
+static gboolean parse_stop(Run *run, GError **error)
+{
+    const CgTrainSettings *s = run->settings;
+    run->stop = s->stop_when ? cg_stop_parse(s->stop_when, error) : NULL;
+    if (s->stop_when && !run->stop)
+        return FALSE;
+    if (run->stop && cg_stop_needs_obedience(run->stop) && !(s->watch_steps && run->task->watch)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "--stop-when asks for obedience, which is looked at every --sample-every N "
+                    "steps: give that too");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean loop(Run *run, CgTrainResult *result, GError **error)
 {
     const CgTrainSettings *s = run->settings;
@@ -238,16 +298,20 @@ static gboolean loop(Run *run, CgTrainResult *result, GError **error)
     while (run->at.step < steps && !result->stopped) {
         GError *cause = NULL;
         Step step;
+        const double begin = cg_seconds();
         if (!run_step(run, notes, &step, &cause))
             return give_up(run, cause, error);
-        g_autofree char *detail =
-            g_strdup_printf("loss %.4f, rate %.2g, norm %.3f", run->at.loss, step.rate, step.norm);
-        cg_progress_update(progress, run->at.step, detail);
+        const double seconds = cg_seconds() - begin;
         double obedience = -1;
         if (s->watch_steps && run->task->watch &&
             (run->at.step % s->watch_steps == 0 || run->at.step == steps) &&
             !watch(run, &obedience, &cause))
             return give_up(run, cause, error);
+        if (!write_down(run, &step, notes, obedience, seconds, &result->stopped, error))
+            return FALSE;
+        g_autofree char *detail =
+            g_strdup_printf("loss %.4f, rate %.2g, norm %.3f", run->smoothed, step.rate, step.norm);
+        cg_progress_update(progress, run->at.step, detail);
         if (s->save_minutes > 0 && cg_seconds() - run->saved > 60 * s->save_minutes &&
             !save_state(run, error))
             return FALSE;
@@ -265,13 +329,17 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
     run_init(&run, task, s, engine, dtype);
     if (s->optimizer.average_decay > 0)
         cg_store_keep_average(task->store);
-    gboolean ok = !s->resume || resume(&run, error);
+    gboolean ok =
+        parse_stop(&run, error) && (!s->resume || resume(&run, error)) && open_journal(&run, error);
     run.begin = run.saved = cg_seconds();
     ok = ok && loop(&run, result, error) && save_state(&run, error) &&
          task->save(task->data, task->store->average ? task->store->average : task->store->values,
-                    s->out, error);
+                    s->out, error) &&
+         cg_journal_close(g_steal_pointer(&run.journal), error);
+    if (ok && result->stopped)
+        cg_log_note("stopped: %s", cg_stop_reason(run.stop));
     result->steps = run.at.step;
-    result->loss = run.at.loss;
+    result->loss = run.smoothed;
     result->seconds = cg_seconds() - run.begin;
     result->seconds_forward = run.forward;
     result->seconds_backward = run.backward;

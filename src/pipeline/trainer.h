@@ -3,28 +3,26 @@
  *
  * A training is a function of its settings: the order of an epoch, and whatever a task draws for a
  * sample, follow from the seed and the sample's number. So a run that was interrupted and resumed
- * continues with the same numbers as one that was not, bit for bit (with the same number of
- * threads).
+ * continues with the same numbers as one that was not, bit for bit.
  *
  * OUT/state.safetensors holds values, both moments and the average; it is replaced atomically. A
  * run that is killed loses what came after the last one, Ctrl-C nothing: the step under way is
- * given up, the state written.
+ * given up, the state written. OUT/journal.jsonl and OUT/curve.svg tell of every step (journal.h).
  */
 #ifndef CG_PIPELINE_TRAINER_H
 #define CG_PIPELINE_TRAINER_H
 
 #include "autograd/optimizer.h"
 #include "ops/ops.h"
+#include "pipeline/bands.h"
 
 typedef struct {
     guint64 number; /* counts the samples of the whole training: draws follow from it */
     guint64 index;  /* in the task's data */
 } CgTrainSample;
 
-/* What the loss of one sample was, for the loss by timestep; PLACE in [0, 1) or negative: none. */
-typedef struct {
-    double loss, place;
-} CgTrainNote;
+/* What the loss of one sample was, for the loss by timestep. */
+typedef CgBandSample CgTrainNote;
 
 /* What is trained. DATA is handed to every function. */
 typedef struct {
