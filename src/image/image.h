@@ -23,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgImage, cg_image_free)
 #define CG_IMAGE_MAX_PIXELS (512 << 20)
 
 /* Starts and ends the image library; call once around everything else. Starting again does no harm,
- * and whatever needs the library starts it when that was forgotten. */
+ * from any thread, and whatever needs the library starts it when that was forgotten. */
 gboolean cg_image_init(GError **error);
 void cg_image_shutdown(void);
 

@@ -59,21 +59,30 @@ char *cg_vips_take_error(void)
 
 static gboolean started;
 
+static gboolean start(GError **error)
+{
+    const GLogLevelFlags all = G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION;
+    g_log_set_handler("VIPS", all, keep_warning, NULL);
+    g_log_set_handler("Pango", all, keep_warning, NULL); /* missing fonts */
+    if (VIPS_INIT("cagen")) {
+        g_autofree char *reason = cg_vips_take_error();
+        g_set_error(error, CG_ERROR, CG_ERROR_ENGINE, "libvips does not start: %s", reason);
+        return FALSE;
+    }
+    /* Every file is read once, so a cache of results would only hold memory. */
+    vips_cache_set_max(0);
+    return TRUE;
+}
+
 gboolean cg_image_init(GError **error)
 {
-    if (!started) {
-        const GLogLevelFlags all = G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION;
-        g_log_set_handler("VIPS", all, keep_warning, NULL);
-        g_log_set_handler("Pango", all, keep_warning, NULL); /* missing fonts */
-        if (VIPS_INIT("cagen")) {
-            g_autofree char *reason = cg_vips_take_error();
-            g_set_error(error, CG_ERROR, CG_ERROR_ENGINE, "libvips does not start: %s", reason);
-            return FALSE;
-        }
-        /* Every file is read once, so a cache of results would only hold memory. */
-        vips_cache_set_max(0);
-        started = TRUE;
-    }
+    static GMutex mutex; /* threads may load their first pictures at the same time */
+    g_mutex_lock(&mutex);
+    started = started || start(error);
+    const gboolean ok = started;
+    g_mutex_unlock(&mutex);
+    if (!ok)
+        return FALSE;
     vips_concurrency_set(cg_threads());
     return TRUE;
 }

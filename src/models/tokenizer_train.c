@@ -10,6 +10,9 @@
 #define BYTES    256
 #define MAX_SIZE (1 << 20)
 
+const char *const cg_tokenizer_files[4] = {"vocab.json", "merges.txt", "special_tokens_map.json",
+                                           "tokenizer_config.json"};
+
 typedef struct {
     gint32 *ids;
     guint length;

@@ -13,10 +13,13 @@
 /* The bytes in both forms and the two special tokens. */
 #define CG_TOKENIZER_MIN_SIZE 514
 
-/* Writes vocab.json, merges.txt, tokenizer_config.json and special_tokens_map.json into FOLDER,
- * which is made. At most SIZE entries, bytes and special tokens included: fewer when no pair is
- * seen twice any more. LENGTH: ids in a frame (77). Returns the number of entries; 0 on failure:
- * CG_ERROR_USAGE when SIZE is below CG_TOKENIZER_MIN_SIZE or a caption is not UTF-8, CG_ERROR_IO.
+/* vocab.json, merges.txt, special_tokens_map.json, tokenizer_config.json */
+extern const char *const cg_tokenizer_files[4];
+
+/* Writes these files into FOLDER, which is made. At most SIZE entries, bytes and special tokens
+ * included: fewer when no pair is seen twice any more. LENGTH: ids in a frame (77). Returns the
+ * number of entries; 0 on failure: CG_ERROR_USAGE when SIZE is below CG_TOKENIZER_MIN_SIZE or a
+ * caption is not UTF-8, CG_ERROR_IO.
  */
 int cg_tokenizer_train(const char *const *captions, size_t count, int size, int length,
                        const char *folder, GError **error);

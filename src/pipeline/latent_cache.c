@@ -64,6 +64,19 @@ CgLatentCache *cg_latent_cache_new(CgEngine *engine, CgDType dtype, const CgVae 
     return ok ? g_steal_pointer(&cache) : NULL;
 }
 
+CgLatentCache *cg_latent_cache_blank(const CgVae *vae, size_t count, int size, gboolean flip)
+{
+    const int64_t side = size / cg_vae_factor(cg_vae_config(vae));
+    const int64_t c = 2 * cg_vae_config(vae)->latent_channels;
+    const int64_t variants = flip ? 2 : 1;
+    CgLatentCache *cache = g_new0(CgLatentCache, 1);
+    *cache = (CgLatentCache){
+        .moments = cg_tensor_zeros(CG_F32, CG_SHAPE(variants * (int64_t)count, side, side, c)),
+        .count = count,
+        .flip = flip};
+    return cache;
+}
+
 void cg_latent_cache_free(CgLatentCache *cache)
 {
     if (!cache)

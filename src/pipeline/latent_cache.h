@@ -16,6 +16,8 @@ typedef struct {
 CgLatentCache *cg_latent_cache_new(CgEngine *engine, CgDType dtype, const CgVae *vae,
                                    const CgPictureCache *pictures, gboolean flip, guint64 limit,
                                    GError **error);
+/* Moments of nothing, for COUNT pictures of SIZE: what planning a training needs. */
+CgLatentCache *cg_latent_cache_blank(const CgVae *vae, size_t count, int size, gboolean flip);
 void cg_latent_cache_free(CgLatentCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgLatentCache, cg_latent_cache_free)
 

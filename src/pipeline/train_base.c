@@ -14,7 +14,7 @@
 #include "pipeline/save_model.h"
 #include "pipeline/train_plan.h"
 
-#include <math.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define SHEET_COLUMNS 6
@@ -288,17 +288,37 @@ static gboolean save(void *data, CgTensor *block, const char *folder, GError **e
 
 /* --- opening --- */
 
-static gboolean open_tokenizer(Training *t, GError **error)
+/* A tokenizer for TEXTS, its files in the model's folder; of a plan, which makes nothing, in one
+ * that is gone again. */
+static CgTokenizer *make_tokenizer(const Training *t, const char *const *texts, gboolean plan_only,
+                                   GError **error)
 {
     const CgTrainBaseOptions *o = t->options;
-    g_autofree char *folder = g_build_filename(o->from ? o->from : t->folder, "tokenizer", NULL);
+    g_autofree char *folder = plan_only ? g_dir_make_tmp("cagen-plan-XXXXXX", error)
+                                        : g_build_filename(t->folder, "tokenizer", NULL);
+    if (!folder)
+        return NULL;
+    CgTokenizer *tokenizer = NULL;
+    if (cg_tokenizer_train(texts, t->captions->len, o->vocabulary, o->tokens, folder, error))
+        tokenizer = cg_tokenizer_open(folder, error);
+    for (size_t i = 0; plan_only && i < G_N_ELEMENTS(cg_tokenizer_files); i++) {
+        g_autofree char *path = g_build_filename(folder, cg_tokenizer_files[i], NULL);
+        g_remove(path);
+    }
+    if (plan_only)
+        g_rmdir(folder);
+    return tokenizer;
+}
+
+static gboolean open_tokenizer(Training *t, gboolean plan_only, GError **error)
+{
+    const CgTrainBaseOptions *o = t->options;
     g_autofree const char **texts = g_new(const char *, t->captions->len);
+    g_autofree char *own = o->from ? g_build_filename(o->from, "tokenizer", NULL) : NULL;
     for (guint i = 0; i < t->captions->len; i++)
         texts[i] = ((const CgCaption *)g_ptr_array_index(t->captions, i))->text;
-    if (!o->from &&
-        !cg_tokenizer_train(texts, t->captions->len, o->vocabulary, o->tokens, folder, error))
-        return FALSE;
-    t->model->tokenizer = cg_tokenizer_open(folder, error);
+    t->model->tokenizer =
+        own ? cg_tokenizer_open(own, error) : make_tokenizer(t, texts, plan_only, error);
     if (!t->model->tokenizer)
         return FALSE;
     t->length = cg_tokenizer_length(t->model->tokenizer);
@@ -435,8 +455,12 @@ static gboolean open_networks(Training *t, int side, GError **error)
            (t->model->unet = cg_unet_new(&build, &unet, error)) && cg_model_check(t->model, error);
 }
 
-static gboolean load_pictures(Training *t, int size, GError **error)
+static gboolean load_pictures(Training *t, int size, gboolean plan_only, GError **error)
 {
+    if (plan_only) {
+        t->latents = cg_latent_cache_blank(t->model->vae, t->captions->len, size, t->options->flip);
+        return TRUE;
+    }
     g_autofree const char **paths = g_new(const char *, t->captions->len);
     for (guint i = 0; i < t->captions->len; i++)
         paths[i] = ((const CgCaption *)g_ptr_array_index(t->captions, i))->image;
@@ -460,7 +484,7 @@ static gboolean check_size(const Training *t, int size, GError **error)
     return FALSE;
 }
 
-static gboolean training_open(Training *t, GError **error)
+static gboolean training_open(Training *t, gboolean plan_only, GError **error)
 {
     const CgTrainBaseOptions *o = t->options;
     t->folder = g_build_filename(o->train.out, "model", NULL);
@@ -469,13 +493,13 @@ static gboolean training_open(Training *t, GError **error)
     t->model->dtype = t->dtype;
     t->model->path = g_strdup(t->folder);
     t->captions = cg_captions_open(o->data, &o->rules, error);
-    if (!t->captions || !open_tokenizer(t, error) || !open_schedule(t, error) ||
+    if (!t->captions || !open_tokenizer(t, plan_only, error) || !open_schedule(t, error) ||
         !open_vae(t, error))
         return FALSE;
     const int size = o->size ? o->size : cg_vae_config(t->model->vae)->sample_size;
     return check_size(t, size, error) &&
            open_networks(t, size / cg_vae_factor(cg_vae_config(t->model->vae)), error) &&
-           load_pictures(t, size, error);
+           load_pictures(t, size, plan_only, error);
 }
 
 static void training_clear(Training *t)
@@ -520,7 +544,7 @@ gboolean cg_train_base(CgEngine *engine, CgDType dtype, const CgTrainBaseOptions
                        gboolean plan_only, CgTrainResult *result, GError **error)
 {
     Training t = {.options = options, .engine = engine, .dtype = dtype};
-    const gboolean ok = training_open(&t, error) && run(&t, plan_only, result, error);
+    const gboolean ok = training_open(&t, plan_only, error) && run(&t, plan_only, result, error);
     training_clear(&t);
     return ok;
 }

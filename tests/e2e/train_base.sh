@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# cagen train vae and cagen train base: a model from nothing but pictures and words, stopped and
+# resumed; a ControlNet for it; a picture out of both.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make -q -c hex_nut --size 64 --train 6 --test-good 2 --per-defect 3 --out data
+cat >vae.json <<'END'
+{"_class_name": "AutoencoderKL", "block_out_channels": [8, 16, 16], "layers_per_block": 1,
+ "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+ "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
+ "norm_num_groups": 4, "latent_channels": 4, "sample_size": 32}
+END
+mkdir -p sizes/unet sizes/text_encoder
+cat >sizes/unet/config.json <<'END'
+{"block_out_channels": [16, 32], "cross_attention_dim": 24, "layers_per_block": 1,
+ "norm_num_groups": 8, "attention_head_dim": 4,
+ "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+ "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"]}
+END
+cat >sizes/text_encoder/config.json <<'END'
+{"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+END
+
+train_vae() { # OUT OPTION...
+    "$CAGEN" train vae --data data --config vae.json --steps 6 --batch 4 --out "$@"
+}
+train_base() { # OUT OPTION...
+    "$CAGEN" train base --data data --vae v/vae --config sizes --tokens 12 --steps 6 --batch 4 \
+        --samples 2 --sample-steps 2 --out "$@"
+}
+
+echo "== the autoencoder's plan is told before anything is made"
+train_vae v --plan >stdout 2>stderr
+grep -q "19 pictures of 32x32 (1 more held out), 6 steps of 4" stderr || fail "$(cat stderr)"
+[ ! -e v ] || fail "--plan made a folder"
+
+echo "== an autoencoder"
+train_vae v --sample-every 3 >stdout 2>stderr
+grep -q "^v: autoencoder, .* dB, scaling factor .*, 6 steps, loss" stdout || fail "$(cat stdout)"
+for file in vae/config.json vae/diffusion_pytorch_model.safetensors state.safetensors \
+    samples/step-00000006.png; do
+    [ -s v/$file ] || fail "no $file"
+done
+train_vae v1 --threads 1 -q >/dev/null
+same_files v/vae/config.json v1/vae/config.json
+
+echo "== the base model's plan"
+train_base b --plan >stdout 2>stderr
+grep -q "20 pictures with 5 texts, latents of 8x8x4, 12 tokens, 6 steps of 4" stderr ||
+    fail "$(cat stderr)"
+[ ! -e b ] || fail "--plan made a folder"
+
+echo "== a base model; put aside and resumed it has the same bytes"
+train_base b --sample-every 3 >stdout 2>stderr
+grep -q "^b: model, 6 steps, loss" stdout || fail "$(cat stdout)"
+train_base b1 -q --steps 3 >/dev/null
+train_base b1 -q --resume >/dev/null
+for file in unet/diffusion_pytorch_model.safetensors text_encoder/model.safetensors \
+    tokenizer/vocab.json tokenizer/merges.txt model_index.json; do
+    same_files b/model/$file b1/model/$file
+done
+"$CAGEN" info b/model >stdout || fail "cagen info"
+grep -q "U-Net" stdout || fail "$(cat stdout)"
+"$CAGEN" tokenize --tokenizer b/model/tokenizer "scratch hex nut" >/dev/null
+
+echo "== further on other pictures, described in metadata.jsonl"
+mkdir mine
+cp data/hex_nut/train/good/000.png mine/a.png
+echo '{"file_name": "a.png", "text": "my hex nut"}' >mine/metadata.jsonl
+"$CAGEN" train base -q --data mine --from b/model --steps 2 --batch 2 --out further >/dev/null
+same_files b/model/tokenizer/vocab.json further/model/tokenizer/vocab.json
+same_files b/model/vae/config.json further/model/vae/config.json
+! cmp -s b/model/unet/diffusion_pytorch_model.safetensors \
+    further/model/unet/diffusion_pytorch_model.safetensors || fail "nothing was learnt"
+
+echo "== a ControlNet for it, and a picture"
+"$CAGEN" train controlnet -q --model b/model --data data --shots 2 --steps 2 --batch 2 --samples 0 \
+    --out c >/dev/null
+"$CAGEN" generate -q --model b/model --controlnet c --normal data/hex_nut/train/good/000.png \
+    --mask data/hex_nut/ground_truth/scratch/000_mask.png --prompt "scratch hex nut" --steps 2 \
+    --out made >/dev/null
+[ -s made/manifest.jsonl ] || fail "no picture"
+
+echo "== what cannot be is refused"
+refuse() { # CODE TEXT COMMAND...
+    local code=0
+    "${@:3}" >stdout 2>stderr || code=$?
+    is "exit code of ${*:3}" $code "$1"
+    grep -q -e "$2" stderr || fail "no \"$2\" in: $(cat stderr)"
+    is "lines on standard error" "$(wc -l <stderr)" 1
+}
+refuse 2 "--data DIR is missing" "$CAGEN" train vae --steps 1 --out x
+refuse 2 "multiples of 4" train_vae x --size 30
+refuse 2 "not negative" train_vae x --kl -1
+refuse 2 "one of --vae DIR" "$CAGEN" train base --data data --steps 1 --out x
+refuse 2 "its own sizes" "$CAGEN" train base --data data --from b/model --config sizes --steps 1 --out x
+refuse 2 "--vocabulary must be 514" train_base x --vocabulary 100
+refuse 1 "no such folder" "$CAGEN" train vae --data nowhere --steps 1 --out x
+mkdir empty
+refuse 1 "empty" "$CAGEN" train vae --data empty --steps 1 --out x
+echo '{"block_out_channels": [7]}' >odd.json
+refuse 1 "odd.json" "$CAGEN" train vae --data data --config odd.json --steps 1 --out x
