@@ -26,6 +26,7 @@ enum {
     CG_STREAM_VARIANT = 12,  /* how a training sample is turned and cut */
     CG_STREAM_MOMENTS = 13,  /* a training sample's latent out of its moments */
     CG_STREAM_BOOTSTRAP = 8, /* resampled test images */
+    CG_STREAM_DETECT = 14,   /* a detector's training samples */
     CG_STREAM_DRAWING = 16,  /* procedural pictures */
 };
 

@@ -22,6 +22,7 @@ static const Command commands[] = {
     {"augment", "make anomalous images from normal ones, without a model", cg_cli_augment},
     {"dataset", "look at, check and split data sets", cg_cli_dataset},
     {"metrics", "score anomaly maps of any program against a data set", cg_cli_metrics},
+    {"detect", "train a detector, test it, score images with it", cg_cli_detect},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
     {"doctor", "tell what this machine can do", cg_cli_doctor},
     {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},

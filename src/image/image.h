@@ -49,6 +49,9 @@ gboolean cg_image_save_png(const CgImage *image, const char *path, GError **erro
  * nearest: output X takes input floor((X + 1/2) * in / out). */
 CgImage *cg_image_resize(const CgImage *image, int width, int height);
 CgImage *cg_image_resize_nearest(const CgImage *image, int width, int height);
+/* Bilinear between the nearest pixels, however much it shrinks: the same bytes as OpenCV's resize
+ * with INTER_LINEAR, which DRAEM uses. */
+CgImage *cg_image_resize_linear(const CgImage *image, int width, int height);
 /* The rectangle, which lies inside. */
 CgImage *cg_image_crop(const CgImage *image, int x, int y, int width, int height);
 /* Grey to three equal channels, colour to luma (Rec. 601, as PIL's "L"); a copy otherwise. */

@@ -20,5 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgMap, cg_map_free)
  * CG_ERROR_UNSUPPORTED for lossy formats and several channels or pages, CG_ERROR_FORMAT for what is
  * broken. */
 CgMap *cg_map_load(const char *path, GError **error);
+/* As a NumPy array <f4 [h, w], atomically. */
+gboolean cg_map_save_npy(const CgMap *map, const char *path, GError **error);
 
 #endif

@@ -2,6 +2,7 @@
 #include "image/image-private.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/size.h"
 
 #include <math.h>
@@ -269,4 +270,26 @@ CgMap *cg_npy_parse(const guint8 *data, size_t size, const char *where, GError *
     CgMap *map = cg_map_new((int)width, (int)height);
     read_values(data + begin, &h, map);
     return map;
+}
+
+/* Version 1.0: magic, version, length of the header, header ended by a newline at a multiple of 64.
+ */
+gboolean cg_map_save_npy(const CgMap *map, const char *path, GError **error)
+{
+    char header[128];
+    const size_t count = (size_t)map->width * (size_t)map->height;
+    g_autofree char *text = g_strdup_printf(
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", map->height, map->width);
+    memcpy(header, CG_NPY_MAGIC "\1\0\x76\0", 10);
+    memset(header + 10, ' ', sizeof header - 10);
+    memcpy(header + 10, text, strlen(text));
+    header[sizeof header - 1] = '\n';
+    g_autofree guint32 *values = g_new(guint32, count);
+    memcpy(values, map->values, count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = GUINT32_TO_LE(values[i]);
+    g_autoptr(CgAtomicFile) file = cg_atomic_file_open(path, error);
+    return file && cg_atomic_file_write(file, header, sizeof header, error) &&
+           cg_atomic_file_write(file, values, count * sizeof *values, error) &&
+           cg_atomic_file_commit(g_steal_pointer(&file), error);
 }

@@ -3,8 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define WINDOW      21   /* of DRAEM's image score */
-#define FIXED_SCALE 2048 /* of OpenCV's 8-bit weights */
+#define WINDOW 21 /* of DRAEM's image score */
 
 const char *cg_mode_name(CgMode mode)
 {
@@ -14,70 +13,21 @@ const char *cg_mode_name(CgMode mode)
 
 /* ---- DRAEM's masks */
 
-typedef struct {
-    int first, second;    /* inputs */
-    int weight0, weight1; /* of FIXED_SCALE */
-} Tap;
-
-/* OpenCV computes positions in double, fractions in float, and rounds weights half to even. */
-static Tap make_tap(int out, int in_size, int out_size)
-{
-    const double scale = (double)in_size / out_size;
-    const float position = (float)((out + 0.5) * scale - 0.5);
-    int first = (int)floorf(position);
-    float fraction = position - (float)first;
-    if (first < 0 || first >= in_size - 1) {
-        first = first < 0 ? 0 : in_size - 1;
-        fraction = 0;
-    }
-    return (Tap){first, MIN(first + 1, in_size - 1), (int)rintf((1 - fraction) * FIXED_SCALE),
-                 (int)rintf(fraction * FIXED_SCALE)};
-}
-
-static Tap *make_taps(int in_size, int out_size)
-{
-    Tap *taps = g_new(Tap, (gsize)out_size);
-    for (int i = 0; i < out_size; i++)
-        taps[i] = make_tap(i, in_size, out_size);
-    return taps;
-}
-
 static int level(const CgImage *mask, int x, int y)
 {
     return mask->pixels[(size_t)y * (size_t)mask->width + (size_t)x] ? 255 : 0;
 }
 
-static int horizontal(const CgImage *mask, const Tap *t, int y)
-{
-    return level(mask, t->first, y) * t->weight0 + level(mask, t->second, y) * t->weight1;
-}
-
+/* Defective is what is 255 when all that is not 0 was 255 before. */
 static CgImage *resize_linear(const CgImage *mask, int width, int height)
 {
-    CgImage *out = cg_image_new(width, height, 1);
-    g_autofree Tap *columns = make_taps(mask->width, width);
-    g_autofree Tap *rows = make_taps(mask->height, height);
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            const Tap *r = &rows[y];
-            const int upper = horizontal(mask, &columns[x], r->first) >> 4;
-            const int lower = horizontal(mask, &columns[x], r->second) >> 4;
-            const int v = ((upper * r->weight0 >> 16) + (lower * r->weight1 >> 16) + 2) >> 2;
-            out->pixels[(size_t)y * (size_t)width + (size_t)x] = v >= 255 ? 255 : 0;
-        }
-    return out;
-}
-
-/* OpenCV takes the mean of 2x2 where both sides shrink by exactly two. */
-static CgImage *halve(const CgImage *mask)
-{
-    CgImage *out = cg_image_new(mask->width / 2, mask->height / 2, 1);
-    for (int y = 0; y < out->height; y++)
-        for (int x = 0; x < out->width; x++) {
-            const gboolean all = level(mask, 2 * x, 2 * y) && level(mask, 2 * x + 1, 2 * y) &&
-                                 level(mask, 2 * x, 2 * y + 1) && level(mask, 2 * x + 1, 2 * y + 1);
-            out->pixels[(size_t)y * (size_t)out->width + (size_t)x] = all ? 255 : 0;
-        }
+    g_autoptr(CgImage) full = cg_image_copy(mask);
+    for (int y = 0; y < mask->height; y++)
+        for (int x = 0; x < mask->width; x++)
+            full->pixels[(size_t)y * (size_t)mask->width + (size_t)x] = (guint8)level(mask, x, y);
+    CgImage *out = cg_image_resize_linear(full, width, height);
+    for (size_t i = 0; i < (size_t)width * (size_t)height; i++)
+        out->pixels[i] = out->pixels[i] == 255 ? 255 : 0;
     return out;
 }
 
@@ -111,9 +61,7 @@ CgImage *cg_mode_resize_mask(CgMode mode, const CgImage *mask, int width, int he
         return resize_nearest(mask, width, height);
     if (mask->width == width && mask->height == height)
         return cg_image_copy(mask);
-    return mask->width == 2 * width && mask->height == 2 * height
-               ? halve(mask)
-               : resize_linear(mask, width, height);
+    return resize_linear(mask, width, height);
 }
 
 /* ---- maps */

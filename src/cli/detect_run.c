@@ -1,0 +1,146 @@
+/* cagen detect run */
+#include "cli/detect.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/system.h"
+#include "cli/dataset.h"
+#include "cli/options.h"
+#include "metrics/resample.h"
+#include "pipeline/pictures.h"
+
+#include <stdio.h>
+
+typedef struct {
+    CgCliCompute compute;
+    char *model, *maps, *overlays;
+    char **images;
+    double threshold;
+} Options;
+
+static void options_clear(Options *o)
+{
+    cg_cli_compute_clear(&o->compute);
+    g_free(o->model);
+    g_free(o->maps);
+    g_free(o->overlays);
+    g_strfreev(o->images);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+static const char description[] =
+    "One line for each image: its score (0 to 1: the largest mean of a 21x21 window of the map, "
+    "as\n"
+    "DRAEM counts), whether that is above the threshold, and its path. A folder stands for all\n"
+    "pictures below it. cagen detect test prints the threshold that was best on a test set.\n\n"
+    "Example:\n"
+    "  cagen detect run --model bottle-draem --threshold 0.2 --overlays seen new/*.png";
+
+static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "folder that cagen detect train made",
+         "DIR"},
+        {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold,
+         "images with a score above are anomalous (default: 0.5)", "T"},
+        {"maps", 0, 0, G_OPTION_ARG_FILENAME, &o->maps, "write maps here, as NumPy arrays", "DIR"},
+        {"overlays", 0, 0, G_OPTION_ARG_FILENAME, &o->overlays, "write heat maps here", "DIR"},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->images, NULL, NULL},
+        CG_CLI_COMPUTE_ENTRIES(&o->compute),
+        G_OPTION_ENTRY_NULL,
+    };
+    if (!cg_cli_parse(&argc, &argv, "detect run", "IMAGE...", "Scores images with a detector.",
+                      description, entries, error))
+        return FALSE;
+    const char *wrong = !o->model                                   ? "--model DIR is missing"
+                        : !o->images                                ? "no IMAGE is given"
+                        : !(o->threshold >= 0 && o->threshold <= 1) ? "--threshold must be 0 to 1"
+                                                                    : NULL;
+    if (!wrong)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "detect run: %s; see cagen detect run --help",
+                wrong);
+    return FALSE;
+}
+
+/* All pictures that the arguments name. */
+static GPtrArray *list_images(char *const *arguments, GError **error)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
+    for (; *arguments; arguments++) {
+        g_autoptr(GPtrArray) some = cg_pictures_list(*arguments, TRUE, error);
+        if (!some)
+            return NULL;
+        for (guint i = 0; i < some->len; i++)
+            g_ptr_array_add(all, g_strdup(g_ptr_array_index(some, i)));
+    }
+    return g_steal_pointer(&all);
+}
+
+/* The image's name without folder and ending, for its outputs; one name, one output. */
+static char *output_name(const char *path, GHashTable *names, GError **error)
+{
+    g_autofree char *name = g_path_get_basename(path);
+    char *dot = strrchr(name, '.');
+    if (dot && dot != name)
+        *dot = '\0';
+    if (g_hash_table_add(names, g_strdup(name)))
+        return g_steal_pointer(&name);
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "two images are called %s: their maps would have one name", name);
+    return NULL;
+}
+
+static void print_row(const Options *o, const char *path, double score)
+{
+    if (!o->compute.json) {
+        g_autofree char *shown = cg_cli_dataset_show(path);
+        printf("%.6f  %s  %s\n", score, score > o->threshold ? "anomalous" : "normal   ", shown);
+        return;
+    }
+    g_autoptr(json_t) row = json_pack("{s:o, s:f, s:b}", "image", cg_cli_dataset_json(path),
+                                      "score", score, "anomalous", score > o->threshold);
+    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    puts(text);
+    free(text);
+}
+
+static gboolean score_image(const Options *o, const CgDetector *d, const char *path,
+                            GHashTable *names, GError **error)
+{
+    g_autoptr(CgImage) image = cg_cancel_check(error) ? cg_image_load(path, NULL, error) : NULL;
+    g_autoptr(CgMap) map = image ? cg_detector_map(d, image, error) : NULL;
+    g_autofree char *name = NULL;
+    if (!map)
+        return FALSE;
+    if (o->maps || o->overlays) {
+        name = output_name(path, names, error);
+        if (!name || !cg_cli_detect_save(o->maps, o->overlays, name, image, map, error))
+            return FALSE;
+    }
+    print_row(o, path, (double)cg_mode_image_score(CG_MODE_DRAEM, map));
+    return TRUE;
+}
+
+static gboolean run(int argc, char **argv, GError **error)
+{
+    g_auto(Options) o = {.threshold = 0.5};
+    g_autoptr(CgEngine) engine = NULL;
+    CgDType dtype;
+    if (!parse_options(argc, argv, &o, error) ||
+        !cg_cli_compute_start(&o.compute, &engine, &dtype, error))
+        return FALSE;
+    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) images = list_images(o.images, error);
+    g_autoptr(CgDetector) d = images ? cg_detector_open(engine, dtype, o.model, error) : NULL;
+    gboolean ok = d != NULL;
+    for (guint i = 0; ok && i < images->len; i++)
+        ok = score_image(&o, d, g_ptr_array_index(images, i), names, error);
+    return ok;
+}
+
+int cg_cli_detect_run(int argc, char **argv)
+{
+    GError *error = NULL;
+    return run(argc, argv, &error) ? 0 : cg_cli_fail(error);
+}

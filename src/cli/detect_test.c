@@ -1,0 +1,241 @@
+/* cagen detect test */
+#include "cli/detect.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "cli/dataset.h"
+#include "cli/options.h"
+#include "metrics/bootstrap.h"
+#include "metrics/pairs.h"
+#include "metrics/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    CgCliCompute compute;
+    char *model, *data, *layout, *category, *split, *mode, *format, *out, *maps, *overlays, *scores;
+    int bootstrap;
+    gint64 seed;
+} Options;
+
+static void options_clear(Options *o)
+{
+    char *const text[] = {o->model,  o->data, o->layout, o->category, o->split, o->mode,
+                          o->format, o->out,  o->maps,   o->overlays, o->scores};
+    cg_cli_compute_clear(&o->compute);
+    for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
+        g_free(text[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+static const char description[] =
+    "Maps are written as --maps DIR/CATEGORY/test/DEFECT/000.npy, in the detector's size; cagen\n"
+    "metrics reads them again. Modes and measures are explained by cagen metrics --help.\n\n"
+    "Example:\n"
+    "  cagen detect test --model bottle-draem --data mvtec --category bottle --overlays seen";
+
+static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "folder that cagen detect train made",
+         "DIR"},
+        {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o->data, "data set with test images", "DIR"},
+        {"layout", 0, 0, G_OPTION_ARG_STRING, &o->layout, CG_CLI_DATASET_LAYOUTS, "NAME"},
+        {"category", 'c', 0, G_OPTION_ARG_FILENAME, &o->category,
+         "the category to test (default: the one that the detector was trained on)", "NAME"},
+        {"split", 0, 0, G_OPTION_ARG_FILENAME, &o->split,
+         "split of the images that a generator learnt from: rows without them too", "FILE"},
+        {"mode", 0, 0, G_OPTION_ARG_STRING, &o->mode,
+         "strict, draem, anomalib, or several with commas (default: all)", "NAMES"},
+        {"bootstrap", 0, 0, G_OPTION_ARG_INT, &o->bootstrap,
+         "95 % intervals from N resamplings of the images (default: 0, none)", "N"},
+        {"seed", 's', 0, G_OPTION_ARG_INT64, &o->seed, "seed of these (default: 0)", "S"},
+        {"format", 'f', 0, G_OPTION_ARG_STRING, &o->format,
+         "text, json, csv, md or latex (default: text)", "NAME"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "write the table to this file", "FILE"},
+        {"scores", 0, 0, G_OPTION_ARG_FILENAME, &o->scores,
+         "write each image's score to this file, as CSV", "FILE"},
+        {"maps", 0, 0, G_OPTION_ARG_FILENAME, &o->maps, "write maps here, as NumPy arrays", "DIR"},
+        {"overlays", 0, 0, G_OPTION_ARG_FILENAME, &o->overlays, "write heat maps here", "DIR"},
+        CG_CLI_COMPUTE_ENTRIES(&o->compute),
+        G_OPTION_ENTRY_NULL,
+    };
+    return cg_cli_parse(&argc, &argv, "detect test", NULL,
+                        "Scores a category's test images with a detector and measures how well.",
+                        description, entries, error);
+}
+
+static gboolean usage(GError **error, const char *message)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "detect test: %s; see cagen detect test --help",
+                message);
+    return FALSE;
+}
+
+static gboolean check_options(const Options *o, GError **error)
+{
+    if (!o->model || !o->data)
+        return usage(error, o->model ? "--data DIR is missing" : "--model DIR is missing");
+    if (o->bootstrap < 0 || o->bootstrap > CG_BOOTSTRAP_MAX)
+        return usage(error, "--bootstrap can be 0 to 100000");
+    if (o->seed < 0)
+        return usage(error, "--seed must not be negative");
+    return TRUE;
+}
+
+static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
+{
+    g_auto(GStrv) list = g_strsplit(names ? names : "strict,draem,anomalib", ",", -1);
+    for (char **name = list; *name; name++) {
+        int m = 0;
+        while (m < CG_MODE_COUNT && strcmp(*name, cg_mode_name((CgMode)m)) != 0)
+            m++;
+        if (m == CG_MODE_COUNT)
+            return usage(error, "--mode knows strict, draem and anomalib");
+        modes[m] = TRUE;
+    }
+    return TRUE;
+}
+
+typedef struct {
+    const Options *options;
+    const CgDetector *detector;
+    const CgDataset *dataset;
+    const char *category;
+    const CgSplit *split;
+    CgEvaluation *evaluation;
+    GString *scores; /* lines of CSV */
+} Test;
+
+static void note_score(Test *t, const CgSample *sample, const CgMap *map)
+{
+    char score[G_ASCII_DTOSTR_BUF_SIZE];
+    const char *path = cg_dataset_relative(t->dataset, sample->image);
+    g_auto(GStrv) parts = g_strsplit(path, "\"", -1);
+    g_autofree char *quoted = g_strjoinv("\"\"", parts);
+    g_ascii_formatd(score, sizeof score, "%.9g", (double)cg_mode_image_score(CG_MODE_DRAEM, map));
+    g_string_append_printf(t->scores, "\"%s\",%s,%s\n", quoted, sample->defect, score);
+}
+
+static gboolean test_sample(Test *t, const CgSample *sample, GError **error)
+{
+    const Options *o = t->options;
+    g_autoptr(CgImage) image = cg_image_load(sample->image, NULL, error), mask = NULL;
+    if (!image)
+        return FALSE;
+    g_autoptr(CgMap) map = cg_detector_map(t->detector, image, error);
+    const CgPair pair = {.category = sample->category, .defect = sample->defect, .sample = *sample};
+    if (!map || !cg_pair_load_mask(&pair, image->width, image->height, &mask, error))
+        return FALSE;
+    note_score(t, sample, map);
+    g_autofree char *stem = cg_sample_stem(sample);
+    g_autofree char *name = g_build_filename(sample->category, "test", sample->defect, stem, NULL);
+    if (!cg_cli_detect_save(o->maps, o->overlays, name, image, map, error))
+        return FALSE;
+    const CgEvaluated evaluated = {.name = sample->image,
+                                   .defect = sample->defect,
+                                   .few_shot =
+                                       t->split && cg_split_has(t->split, t->dataset, sample),
+                                   .map = map,
+                                   .mask = mask};
+    return cg_evaluation_add(t->evaluation, &evaluated, error);
+}
+
+/* The test images of the category, by index. */
+static GArray *list_samples(const Test *t, GError **error)
+{
+    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint i = 0; i < t->dataset->samples->len; i++) {
+        const CgSample *s = cg_dataset_sample(t->dataset, i);
+        if (s->split == CG_DATASET_TEST && g_str_equal(s->category, t->category))
+            g_array_append_val(found, i);
+    }
+    if (found->len)
+        return g_steal_pointer(&found);
+    g_autofree char *name = cg_cli_dataset_show(t->category);
+    g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                "%s: no test images of category \"%s\"; --category chooses another",
+                t->dataset->root, name);
+    return NULL;
+}
+
+static gboolean test_all(Test *t, GError **error)
+{
+    g_autoptr(GArray) samples = list_samples(t, error);
+    if (!samples)
+        return FALSE;
+    g_autoptr(CgProgress) progress = cg_progress_new("images", samples->len);
+    for (guint i = 0; i < samples->len; i++) {
+        const CgSample *s = cg_dataset_sample(t->dataset, g_array_index(samples, guint, i));
+        if (!cg_cancel_check(error) || !test_sample(t, s, error))
+            return FALSE;
+        cg_progress_update(progress, i + 1, s->defect);
+    }
+    return cg_evaluation_finish(t->evaluation, error);
+}
+
+/* TEXT to PATH, or to standard output. */
+static gboolean write_text(const char *text, const char *path, GError **error)
+{
+    if (path)
+        return cg_file_write(path, text, strlen(text), error);
+    fputs(text, stdout);
+    return TRUE;
+}
+
+static gboolean test(const Options *o, const CgEvaluationOptions *options, CgReportFormat format,
+                     CgEngine *engine, CgDType dtype, GError **error)
+{
+    g_autoptr(CgDataset) d = cg_cli_dataset_open(o->data, o->layout, error);
+    g_autoptr(CgSplit) split = d && o->split ? cg_split_load(o->split, error) : NULL;
+    if (!d || (o->split && !split))
+        return FALSE;
+    g_autoptr(CgDetector) detector = cg_detector_open(engine, dtype, o->model, error);
+    if (!detector)
+        return FALSE;
+    g_autoptr(CgEvaluation) evaluation = cg_evaluation_new(options);
+    g_autoptr(GString) scores = g_string_new("image,defect,score\n");
+    Test t = {.options = o,
+              .detector = detector,
+              .dataset = d,
+              .category = o->category ? o->category : detector->category,
+              .split = split,
+              .evaluation = evaluation,
+              .scores = scores};
+    if (!test_all(&t, error) || (o->scores && !write_text(scores->str, o->scores, error)))
+        return FALSE;
+    g_autoptr(CgReport) report = cg_report_new();
+    cg_report_add(report, t.category, g_steal_pointer(&evaluation), 0);
+    g_autofree char *text = cg_report_print(report, format);
+    return write_text(text, o->out, error);
+}
+
+static gboolean run(int argc, char **argv, GError **error)
+{
+    g_auto(Options) o = {0};
+    CgReportFormat format = CG_REPORT_TEXT;
+    g_autoptr(CgEngine) engine = NULL;
+    CgDType dtype;
+    if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
+        (o.format && !cg_report_format_parse(o.format, &format, error)) ||
+        !cg_cli_compute_start(&o.compute, &engine, &dtype, error))
+        return FALSE;
+    if (o.compute.json && !o.format)
+        format = CG_REPORT_JSON;
+    CgEvaluationOptions options = {.fpr_limit = 0.3,
+                                   .threshold = NAN,
+                                   .bootstrap = (guint)o.bootstrap,
+                                   .seed = (guint64)o.seed};
+    return choose_modes(o.mode, options.modes, error) &&
+           test(&o, &options, format, engine, dtype, error);
+}
+
+int cg_cli_detect_test(int argc, char **argv)
+{
+    GError *error = NULL;
+    return run(argc, argv, &error) ? 0 : cg_cli_fail(error);
+}

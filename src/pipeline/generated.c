@@ -1,0 +1,63 @@
+#include "pipeline/generated.h"
+
+#include "base/error.h"
+#include "pipeline/manifest.h"
+
+static void clear(gpointer data)
+{
+    CgGenerated *g = data;
+    g_free(g->image);
+    g_free(g->mask);
+    g_free(g->normal);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static char *below(const char *folder, const char *path)
+{
+    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
+}
+
+/* A row of cagen augment has "normal", one of cagen generate has it in its "job". */
+static gboolean add_row(GArray *all, const char *folder, const json_t *row, GError **error)
+{
+    const char *image = text_of(row, "image"), *mask = text_of(row, "mask");
+    const char *inner = text_of(json_object_get(row, "job"), "normal");
+    const char *normal = inner ? inner : text_of(row, "normal");
+    if (!image || !mask || !normal) {
+        g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                    "%s/manifest.jsonl: the row of %s has no \"%s\"; give a folder that cagen "
+                    "generate or cagen augment made",
+                    folder, image ? image : "an image",
+                    !image  ? "image"
+                    : !mask ? "mask"
+                            : "normal");
+        return FALSE;
+    }
+    const CgGenerated g = {below(folder, image), below(folder, mask), below(folder, normal)};
+    g_array_append_val(all, g);
+    return TRUE;
+}
+
+GArray *cg_generated_list(const char *folder, const char *category, GError **error)
+{
+    g_autoptr(GPtrArray) rows = cg_manifest_read(folder, error);
+    if (!rows)
+        return NULL;
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(CgGenerated));
+    g_array_set_clear_func(all, clear);
+    for (guint i = 0; i < rows->len; i++) {
+        const json_t *row = g_ptr_array_index(rows, i);
+        if (g_strcmp0(text_of(row, "category"), category) == 0 && !add_row(all, folder, row, error))
+            return NULL;
+    }
+    if (all->len == 0) {
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: nothing of category \"%s\" was made there", folder, category);
+        return NULL;
+    }
+    return g_steal_pointer(&all);
+}

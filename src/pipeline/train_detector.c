@@ -1,0 +1,174 @@
+#include "pipeline/train_detector.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "models/draem.h"
+#include "pipeline/detector.h"
+
+typedef struct {
+    const CgTrainDetectorOptions *options;
+    CgDetectorSamples *samples;
+    CgStore *store;
+    CgDraem *model;
+    CgDType dtype;
+} Training;
+
+void cg_train_detector_options_default(CgTrainDetectorOptions *o)
+{
+    *o = (CgTrainDetectorOptions){.samples = {.synthesis = "draem", .ratio = 0.3, .size = 256},
+                                  .width = 128};
+    cg_train_settings_default(&o->train);
+    o->train.epochs = 700;
+    o->train.batch = 8;
+    o->train.optimizer.rate = 1e-4;
+    o->train.optimizer.decay = 0;
+    o->train.optimizer.clip = 0;
+    o->train.optimizer.course = CG_RATE_STEPS;
+}
+
+static CgTensor *loss(void *data, CgContext *cx, const CgTrainSample *samples, int n,
+                      CgTrainNote *notes, GError **error)
+{
+    Training *t = data;
+    g_autofree guint64 *numbers = g_new(guint64, n);
+    g_autoptr(CgTensor) clean = NULL, picture = NULL, mask = NULL;
+    (void)notes;
+    for (int i = 0; i < n; i++)
+        numbers[i] = samples[i].number;
+    if (!cg_detector_samples_batch(t->samples, numbers, n, &clean, &picture, &mask, error))
+        return NULL;
+    return cg_draem_loss(cx, t->model, clean, picture, mask, NULL);
+}
+
+static void changed(void *data)
+{
+    Training *t = data;
+    cg_parameter_set_changed(&t->model->parameters);
+}
+
+/* How it was trained, for people who find the folder later. */
+static json_t *describe(const Training *t)
+{
+    const CgDetectorSamplesOptions *o = &t->options->samples;
+    const CgTrainSettings *s = &t->options->train;
+    json_t *object =
+        json_pack("{s:s, s:i, s:i, s:f, s:s, s:i, s:i, s:b}", "synthesis", o->synthesis, "batch",
+                  s->batch, "accumulate", s->accumulate, "rate", s->optimizer.rate, "rate_schedule",
+                  cg_rate_course_name(s->optimizer.course), "normal_images",
+                  (int)cg_detector_samples_count(t->samples), "generated_images",
+                  (int)cg_detector_samples_generated(t->samples), "textures", o->textures != NULL);
+    json_object_set_new(object, "seed", json_integer((json_int_t)s->seed));
+    if (o->synthetic) {
+        json_object_set_new(object, "ratio", json_real(o->ratio));
+        json_object_set_new(object, "replace", json_string(cg_replace_name(o->replace)));
+    }
+    return object;
+}
+
+static gboolean save(void *data, CgTensor *block, const char *folder, GError **error)
+{
+    Training *t = data;
+    g_autoptr(json_t) training = describe(t);
+    const CgDetectorConfig config = {.draem = t->model->config,
+                                     .size = t->options->samples.size,
+                                     .category = cg_detector_samples_category(t->samples),
+                                     .training = training};
+    return cg_detector_save(folder, &config, t->store, block, error);
+}
+
+static void count_parameter(void *data, const char *name, const CgShape *shape)
+{
+    size_t *totals = data;
+    (void)name;
+    totals[0]++;
+    totals[1] += cg_shape_count(shape);
+}
+
+static gboolean open_model(Training *t, CgEngine *engine, GError **error)
+{
+    CgBinder binder;
+    CgDraem structure = {.config = cg_draem_config_of_width(t->options->width)};
+    CgDraemInitial initial = {.seed = t->options->train.seed};
+    size_t totals[2] = {0, 0};
+    cg_binder_init_visit(&binder, count_parameter, totals);
+    cg_bind_draem(&binder, &structure);
+    cg_binder_finish(&binder, NULL);
+    t->store = cg_store_new(cg_store_size(totals[0], totals[1]));
+    const CgBuild build = {.engine = engine,
+                           .dtype = t->dtype,
+                           .lookup = cg_draem_initial_weights,
+                           .source = &initial,
+                           .where = "the new detector",
+                           .store = t->store};
+    t->model = cg_draem_new(&build, &structure.config, error);
+    return t->model != NULL;
+}
+
+static void say_plan(const Training *t, const CgTrainResult *plan)
+{
+    const CgDetectorSamplesOptions *o = &t->options->samples;
+    g_autofree char *memory = g_format_size(plan->memory);
+    g_autofree char *generated = o->synthetic
+                                     ? g_strdup_printf(", %u generated ones (%s, %g)",
+                                                       cg_detector_samples_generated(t->samples),
+                                                       cg_replace_name(o->replace), o->ratio)
+                                     : g_strdup("");
+    cg_log_note("%s: %u normal images of %dx%d%s; synthesis: %s%s",
+                cg_detector_samples_category(t->samples), cg_detector_samples_count(t->samples),
+                o->size, o->size, generated, o->synthesis,
+                g_str_equal(o->synthesis, "draem") && !o->textures
+                    ? " (no --textures: other normal images in disorder)"
+                    : "");
+    cg_log_note("%" G_GUINT64_FORMAT " parameters, %" G_GUINT64_FORMAT
+                " steps of %.3g GFLOP; memory: about %s",
+                t->model->parameters.count, plan->steps, plan->flops * 1e-9, memory);
+}
+
+static gboolean check_memory(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
+{
+    const guint64 available = cg_memory_available() + cg_memory_peak();
+    if (plan->memory <= available)
+        return TRUE;
+    g_autofree char *need = g_format_size(plan->memory);
+    g_autofree char *have = g_format_size(available);
+    g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
+                "training needs about %s of memory, %s are there; %s%sa smaller --size or --width "
+                "takes less",
+                need, have, s->recompute ? "" : "--recompute, ",
+                s->batch > 1 ? "a smaller --batch, " : "");
+    return FALSE;
+}
+
+static gboolean run(Training *t, CgEngine *engine, gboolean plan_only, CgTrainResult *result,
+                    GError **error)
+{
+    const CgTrainSettings *s = &t->options->train;
+    const CgTrainTask task = {.name = "detector",
+                              .data = t,
+                              .store = t->store,
+                              .sample_count = cg_detector_samples_count(t->samples),
+                              .weight_bytes =
+                                  2 * t->model->parameters.count * cg_dtype_size(t->dtype),
+                              .loss = loss,
+                              .changed = changed,
+                              .save = save};
+    if (!cg_train_plan(&task, s, t->dtype, result, error))
+        return FALSE;
+    say_plan(t, result);
+    return plan_only ||
+           (check_memory(s, result, error) && cg_train(&task, s, engine, t->dtype, result, error));
+}
+
+gboolean cg_train_detector(CgEngine *engine, CgDType dtype, const CgTrainDetectorOptions *o,
+                           gboolean plan_only, CgTrainResult *result, GError **error)
+{
+    Training t = {.options = o, .dtype = dtype};
+    t.samples = cg_detector_samples_open(&o->samples, error);
+    const gboolean ok =
+        t.samples && open_model(&t, engine, error) && run(&t, engine, plan_only, result, error);
+    cg_draem_free(t.model);
+    cg_store_free(t.store);
+    cg_detector_samples_free(t.samples);
+    return ok;
+}

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# cagen detect: a detector learns, is stopped, killed and resumed, is the same for any number of
+# threads; its maps are what cagen metrics reads; what cannot be is refused in one line.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make --categories hex_nut --size 64 --train 8 --test-good 3 --per-defect 2 --out data -q >/dev/null
+steps=30
+train() { # OUT OPTION...
+    "$CAGEN" detect train --data data --size 64 --width 4 --steps $steps --batch 2 --lr 2e-3 --dtype f32 --out "$@"
+}
+test_it() { # MODEL OPTION...
+    "$CAGEN" detect test --data data --dtype f32 --model "$@"
+}
+
+echo "== the plan is told before anything is made"
+train planned --plan >stdout 2>stderr
+grep -q "hex_nut: 8 normal images of 64x64; synthesis: draem (no --textures: other normal" stderr || fail "$(cat stderr)"
+grep -q "98221 parameters, 30 steps of" stderr || fail "$(cat stderr)"
+[ ! -e planned ] || fail "--plan made a folder"
+
+echo "== a training from beginning to end"
+train undisturbed --threads 1 >stdout 2>stderr
+grep -q "^undisturbed: detector, 30 steps, loss" stdout || fail "$(cat stdout)"
+for file in config.json reconstructive.safetensors discriminative.safetensors state.safetensors; do
+    [ -s undisturbed/$file ] || fail "no $file"
+done
+
+echo "== it learns"
+"$CAGEN" detect train --data data --size 32 --width 4 --steps 60 --batch 4 --lr 3e-3 --dtype f32 \
+    --threads 1 --out learns --json >stdout 2>stderr
+first=$(grep -o '"detail":"loss [0-9.]*' stderr | head -n1 | grep -o '[0-9.]*$')
+last=$(grep -o '"loss":[0-9.]*' stdout | grep -o '[0-9.]*$')
+awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 0 && b < 0.7 * a) }' || fail "loss $first became $last"
+
+echo "== the number of threads changes nothing"
+train threads --threads 2 -q >/dev/null
+same_files undisturbed/state.safetensors threads/state.safetensors
+
+echo "== activations computed again give the same statistics and losses"
+train again --threads 1 --recompute -q >/dev/null
+same_files undisturbed/state.safetensors again/state.safetensors
+
+# start OUT OPTION...: trains in the background, in $pid, and returns after a step or two.
+start() {
+    "$CAGEN" detect train --data data --size 64 --width 4 --steps $steps --batch 2 --lr 2e-3 --dtype f32 \
+        --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
+    pid=$!
+    for ((i = 0; i < 3000; i++)); do
+        ! grep -q '"done":2' "$1.stderr" 2>/dev/null || return 0
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.01
+    done
+    fail "no step was made: $(cat "$1.stderr")"
+}
+resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
+    train "$1" --threads 1 --resume >stdout 2>stderr
+    same_files "$1/state.safetensors" undisturbed/state.safetensors
+    same_files "$1/discriminative.safetensors" undisturbed/discriminative.safetensors
+}
+
+echo "== Ctrl-C saves the state, running statistics of the last whole step included"
+start stopped --save-minutes 0
+kill -INT $pid
+status=0
+wait $pid || status=$?
+is "exit status" $status 130
+tail -n1 stopped.stderr | grep -q "the state is saved, --resume goes on" || fail "$(tail -n1 stopped.stderr)"
+resumed stopped
+
+echo "== a killed run goes on from its last state"
+start killed --save-minutes 0.00001
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+resumed killed
+
+echo "== every synthesis trains"
+mkdir -p textures
+draw_picture textures/a.ppm 40 50 3
+for name in cutpaste scar cutpaste-union nsa memseg none; do
+    steps=1 train by-$name --synthesis $name -q >/dev/null
+done
+steps=1 train by-texture --textures textures -q >/dev/null
+! cmp -s by-cutpaste/discriminative.safetensors by-scar/discriminative.safetensors || fail "scar is cutpaste"
+
+echo "== generated images take the place of normal ones, in three readings"
+"$CAGEN" augment --method cutpaste --normal data/hex_nut/train/good --category hex_nut --count 4 --out made -q >/dev/null
+for name in set draw anomalous; do
+    steps=1 train replaced-$name --synthetic made --ratio 0.5 --replace $name >/dev/null 2>stderr
+    grep -q "8 normal images of 64x64, 4 generated ones ($name, 0.5)" stderr || fail "$(cat stderr)"
+done
+
+echo "== a test prints measures and writes maps that cagen metrics reads"
+test_it undisturbed --mode draem --maps maps --overlays overlays --scores scores.csv --format csv >table 2>stderr
+is "images with a score" "$(wc -l <scores.csv)" 12
+[ -s overlays/hex_nut/test/crack/000.png ] || fail "no overlay"
+"$CAGEN" metrics --maps maps --data data --mode draem --format csv >table2
+same_files table table2
+
+echo "== a test is the same for any number of threads"
+test_it undisturbed --mode draem --format csv --threads 1 >table1 2>/dev/null
+same_files table table1
+
+echo "== new images are scored"
+"$CAGEN" detect run --model undisturbed --threshold 0 --dtype f32 data/hex_nut/test/crack data/hex_nut/test/good/000.png >rows
+is "lines" "$(wc -l <rows)" 3
+is "anomalous ones" "$(grep -c anomalous rows)" 3
+want=$(grep 'crack/000' scores.csv | cut -d, -f3)
+got=$("$CAGEN" detect run --model undisturbed --json --dtype f32 data/hex_nut/test/crack/000.png)
+awk -v a="$want" -v b="$(grep -o '"score":[0-9.e-]*' <<<"$got" | cut -d: -f2)" \
+    'BEGIN { d = a - b; exit !(d < 1e-7 && d > -1e-7) }' || fail "score $got instead of $want"
+
+# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
+refused() {
+    local status=0
+    "${@:4}" >stdout 2>stderr || status=$?
+    is "$1: exit status" $status "$2"
+    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
+    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
+}
+echo "== what cannot be is told in one line"
+refused "no data" 1 "nowhere" train refused --data nowhere
+refused "size" 2 "--size must be a multiple of 32" train refused --size 70
+refused "width" 2 "--width must be an even number" train refused --width 3
+refused "synthesis" 2 'unknown --synthesis "magic"' train refused --synthesis magic
+refused "ratio" 2 "--ratio must be above 0" train refused --ratio 1.5
+refused "replace" 2 "--replace needs --synthetic" train refused --replace set
+refused "textures" 2 "--synthesis scar uses no --textures" train refused --synthesis scar --textures textures
+refused "no manifest" 1 "manifest.jsonl" train refused --synthetic data/hex_nut
+refused "category" 1 'no category "gear"' train refused --category gear
+refused "another seed" 2 "was begun with --seed 0" train stopped --resume --seed 7
+refused "another width" 1 "other parameters" train stopped --resume --width 6
+refused "no model" 1 "nothing/config.json" test_it nothing
+mkdir broken
+cp undisturbed/* broken/
+head -c 1000 undisturbed/reconstructive.safetensors >broken/reconstructive.safetensors
+refused "half a file" 1 "broken/reconstructive.safetensors" test_it broken
+cp undisturbed/reconstructive.safetensors broken/
+sed -i 's/"reconstructive_width": 4/"reconstructive_width": 6/' broken/config.json
+refused "another shape" 1 "encoder.block1.0.weight is [4, 3, 3, 3] instead of [6, 3, 3, 3]" test_it broken
+refused "no image" 1 "nowhere.png" "$CAGEN" detect run --model undisturbed nowhere.png
+refused "no test images" 1 'no test images of category "gear"' test_it undisturbed --category gear
