@@ -218,6 +218,45 @@ static void test_ref_gradients_equal_differences(gconstpointer data)
     }
 }
 
+/* Results and dx of RUN with every number of weights and bias halved after the first use. */
+static void run_changed(OpRun *run, CgTensor **y, CgTensor **dx)
+{
+    optable_backward_prepare(run);
+    for (int i = 0; i < 2; i++) {
+        optable_reset(run);
+        optable_backward_reset(run);
+        g_assert_true(optable_execute(run, NULL));
+        g_assert_true(optable_backward(run, NULL));
+        for (guint k = 1; i == 0 && k < optable_gradient_count(run); k++) {
+            g_autoptr(CgTensor) values = optable_input(run, k);
+            for (size_t j = 0; j < values->count; j++)
+                cg_tensor_f32(values)[j] *= 0.5F;
+            optable_input_set(run, k, values);
+        }
+    }
+    *y = optable_output(run);
+    *dx = optable_gradient(run, 0);
+}
+
+static void test_changed_weights_are_packed_again(gconstpointer data)
+{
+    const Row *row = data;
+    g_autoptr(CgEngine) ref = cg_engine_ref_new();
+    g_autoptr(CgEngine) cpu = cg_engine_cpu_new();
+    CgEngine *engines[] = {ref, cpu};
+    CgTensor *y[2], *dx[2];
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(OpRun) run = optable_prepare(row->c, engines[i], CG_F32);
+        run_changed(run, &y[i], &dx[i]);
+    }
+    g_assert_cmpfloat(relative_error(y[1], y[0]), <=, limit(CG_F32));
+    g_assert_cmpfloat(relative_error(dx[1], dx[0]), <=, limit(CG_F32));
+    for (int i = 0; i < 2; i++) {
+        cg_tensor_unref(y[i]);
+        cg_tensor_unref(dx[i]);
+    }
+}
+
 static const OpCase *case_named(const char *name)
 {
     guint count;
@@ -296,6 +335,9 @@ static void add_backward_tests(const Row *row)
     add_test("threads_change_no_gradient", row, test_threads_change_no_gradient);
     if (row->dtype == CG_F32 && row->c->weight_type == CG_F32)
         add_test("ref_gradients_equal_differences", row, test_ref_gradients_equal_differences);
+    if (row->dtype == CG_F32 && row->c->weight_type == CG_F32 &&
+        (row->c->op == OP_CONV || row->c->op == OP_LINEAR))
+        add_test("changed_weights_are_packed_again", row, test_changed_weights_are_packed_again);
 }
 
 /* Values from torch.optim.AdamW. */
