@@ -150,6 +150,14 @@ guint cg_store_count(const CgStore *store)
     return store->parameters->len;
 }
 
+guint64 cg_store_total(const CgStore *store)
+{
+    guint64 total = 0;
+    for (guint i = 0; i < cg_store_count(store); i++)
+        total += cg_store_nth(store, i)->count;
+    return total;
+}
+
 const CgParameter *cg_store_nth(const CgStore *store, guint i)
 {
     return &g_array_index(store->parameters, CgParameter, i);

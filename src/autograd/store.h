@@ -55,6 +55,8 @@ CgTensor *cg_store_gradient(const CgStore *store, const CgTensor *leaf);
 /* The parameter NAME, or NULL. */
 const CgParameter *cg_store_find(const CgStore *store, const char *name);
 guint cg_store_count(const CgStore *store);
+/* Numbers in all parameters. */
+guint64 cg_store_total(const CgStore *store);
 const CgParameter *cg_store_nth(const CgStore *store, guint i);
 /* A view of PARAMETER in one of the blocks; new reference. */
 CgTensor *cg_store_view(CgTensor *block, const CgParameter *parameter);

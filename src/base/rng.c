@@ -26,6 +26,14 @@ void cg_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
     out[3] = c3;
 }
 
+uint64_t cg_rng_named_seed(uint64_t seed, const char *name)
+{
+    uint64_t named = 0xcbf29ce484222325;
+    for (const char *p = name; *p; p++)
+        named = (named ^ (uint8_t)*p) * 0x100000001b3;
+    return named ^ (seed * 0x9e3779b97f4a7c15);
+}
+
 /* Block number BLOCK of a stream: the seed is the key, block and stream are the counter. */
 static void stream_block(uint64_t seed, uint64_t stream, uint64_t block, uint32_t out[4])
 {

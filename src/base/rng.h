@@ -39,6 +39,10 @@ void cg_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t ou
 void cg_rng_normals(uint64_t seed, uint64_t stream, uint64_t first, float *out, size_t count);
 void cg_rng_uniforms(uint64_t seed, uint64_t stream, uint64_t first, float *out, size_t count);
 
+/* A seed for what is called NAME, a function of both (FNV-1a): draws under it depend on no order.
+ */
+uint64_t cg_rng_named_seed(uint64_t seed, const char *name);
+
 /* A sequential reader of one stream, for scalar draws. */
 typedef struct {
     uint64_t seed, stream, next;

@@ -10,7 +10,11 @@ typedef struct {
     char *model, *controlnet_path, *tokenizer, *vae, *config;
     char *data, *layout, *split, *aliases, *save_type;
     int shots;
+    int lora; /* NO_LORA: not asked for */
+    double lora_alpha;
 } Options;
+
+#define NO_LORA G_MININT
 
 static void options_clear(Options *o)
 {
@@ -69,6 +73,12 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "share of samples without a prompt (default: 0)", "P"},
         {"min-snr", 0, 0, G_OPTION_ARG_DOUBLE, &o->controlnet.min_snr,
          "weigh timesteps by min-SNR with this gamma, 5 say (default: all alike)", "GAMMA"},
+        {"lora", 0, 0, G_OPTION_ARG_INT, &o->lora,
+         "train additions of this rank to the attention layers, 8 say, not every weight: far less "
+         "memory",
+         "RANK"},
+        {"lora-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &o->lora_alpha,
+         "the additions' factor is this over the rank (default: the rank)", "A"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &o->controlnet.sample_count,
          "pictures of a sheet (default: 8)", "N"},
         {"sample-steps", 0, 0, G_OPTION_ARG_INT, &o->controlnet.sample_steps,
@@ -110,6 +120,12 @@ static gboolean check_options(Options *o, GError **error)
     if (c->sample_count < 0 || c->sample_count > 256 || c->sample_steps < 1 ||
         c->sample_steps > 1000)
         return wrong("--samples must be 0 to 256, --sample-steps 1 to 1000", error);
+    if (o->lora != NO_LORA && o->lora < 1)
+        return wrong("--lora must be 1 or more", error);
+    if (o->lora_alpha && o->lora == NO_LORA)
+        return wrong("--lora-alpha goes with --lora", error);
+    if (!(o->lora_alpha >= 0 && o->lora_alpha <= 1e6))
+        return wrong("--lora-alpha must be above 0", error);
     if (o->save_type && !cg_dtype_parse_weights(o->save_type, &c->save_dtype))
         return wrong("--save-type is f32, f16 or bf16", error);
     return TRUE;
@@ -131,11 +147,15 @@ static void hand_over(Options *o)
     c->shots.shots = (guint)o->shots;
     c->shots.seed = o->train.settings.seed;
     c->train = o->train.settings;
+    if (o->lora != NO_LORA)
+        c->lora = (CgLora){.rank = o->lora,
+                           .alpha = o->lora_alpha > 0 ? o->lora_alpha : o->lora,
+                           .seed = c->train.seed};
 }
 
 int cg_cli_train_controlnet(int argc, char **argv)
 {
-    g_auto(Options) o = {.shots = 3};
+    g_auto(Options) o = {.shots = 3, .lora = NO_LORA};
     GError *error = NULL;
     g_autoptr(CgEngine) engine = NULL;
     CgDType dtype;

@@ -1,5 +1,10 @@
 #include "models/controlnet.h"
 
+gboolean cg_controlnet_is_own(const char *name)
+{
+    return g_str_has_prefix(name, "controlnet_");
+}
+
 void cg_bind_controlnet(CgBinder *b, CgControlnet *c)
 {
     char name[CG_NAME_MAX];

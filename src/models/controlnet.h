@@ -25,6 +25,9 @@ typedef struct {
     double scale[CG_MAX_SKIPS + 1]; /* what each is multiplied with when added; [count]: mid */
 } CgControlResiduals;
 
+/* Whether the parameter NAME is one that the U-Net has not: the control image's embedding and the
+ * zero convolutions. A CgParameterFilter. */
+gboolean cg_controlnet_is_own(const char *name);
 /* Binds all layers to B (structure only when B has no set). */
 void cg_bind_controlnet(CgBinder *b, CgControlnet *c);
 /* CONFIG is copied. */

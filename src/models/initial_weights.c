@@ -14,10 +14,7 @@ static CgTensor *draw(const CgInitialWeights *w, const char *name, const CgShape
     CgTensor *t = cg_tensor_new(CG_F32, *shape);
     const guint64 stream = CG_STREAM(CG_STREAM_WEIGHTS, w->component);
     float *to = cg_tensor_f32(t);
-    guint64 seed = 0xcbf29ce484222325; /* FNV-1a of the name */
-    for (const char *p = name; *p; p++)
-        seed = (seed ^ (guint8)*p) * 0x100000001b3;
-    seed ^= w->seed * 0x9e3779b97f4a7c15;
+    const guint64 seed = cg_rng_named_seed(w->seed, name);
     if (distribution == NORMAL)
         cg_rng_normals(seed, stream, 0, to, t->count);
     else

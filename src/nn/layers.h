@@ -7,7 +7,7 @@
 
 /* x [n, h, w, c_in] -> [n, h', w', c_out]; 1x1 kernels run as matrix products. */
 CgTensor *cg_conv_forward(CgContext *cx, const CgConv *layer, CgTensor *x, CgEpilogue ep);
-/* x [.., in] -> [.., out]. */
+/* x [.., in] -> [.., out]; a layer with an addition takes no activation. */
 CgTensor *cg_linear_forward(CgContext *cx, const CgLinear *layer, CgTensor *x, CgEpilogue ep);
 
 /* act(norm(x)), eps 1e-5. TRAINING: by the batch's own statistics, which the running ones follow by

@@ -2,7 +2,6 @@
 
 /* More than this many would scroll the beginning, which is what matters, off the screen. */
 #define MAX_PROBLEMS_SHOWN 20
-#define MAX_STACK          3
 
 void cg_parameter_count_visit(void *data, const char *name, const CgShape *shape)
 {
@@ -16,6 +15,8 @@ void cg_parameter_set_init(CgParameterSet *set, CgEngine *engine)
 {
     *set = (CgParameterSet){.engine = engine,
                             .weights = g_ptr_array_new(),
+                            .trained = g_ptr_array_new(),
+                            .additions = g_ptr_array_new_with_free_func(g_free),
                             .tensors =
                                 g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref)};
 }
@@ -25,13 +26,15 @@ void cg_parameter_set_clear(CgParameterSet *set)
     for (guint i = 0; set->weights && i < set->weights->len; i++)
         set->engine->ops->weight_free(set->engine, g_ptr_array_index(set->weights, i));
     g_clear_pointer(&set->weights, g_ptr_array_unref);
+    g_clear_pointer(&set->trained, g_ptr_array_unref);
+    g_clear_pointer(&set->additions, g_ptr_array_unref);
     g_clear_pointer(&set->tensors, g_ptr_array_unref);
 }
 
 void cg_parameter_set_changed(CgParameterSet *set)
 {
-    for (guint i = 0; i < set->weights->len; i++)
-        set->engine->ops->weight_changed(set->engine, g_ptr_array_index(set->weights, i));
+    for (guint i = 0; i < set->trained->len; i++)
+        set->engine->ops->weight_changed(set->engine, g_ptr_array_index(set->trained, i));
 }
 
 void cg_binder_init(CgBinder *b, CgParameterSet *set, const CgBuild *build)
@@ -86,27 +89,39 @@ static CgTensor *lookup_member(CgBinder *b, const char *prefix, const char *memb
     return lookup(b, name, &shape);
 }
 
-/* The kernel of W and BIAS (nullable), which are leaves of the store when there is one. */
+static gboolean is_leaf(const CgTensor *t)
+{
+    return t && cg_node_is_leaf(t->node);
+}
+
+/* The kernel of W and BIAS (nullable), each a leaf of the store where it is trained. */
 static CgKernel new_kernel(CgBinder *b, const CgConvGeometry *g, CgTensor *w, CgTensor *bias)
 {
     CgEngine *e = b->set->engine;
     CgKernel kernel = {.packed = e->ops->weight_new(e, g, b->build.dtype, w, bias)};
     if (b->build.differentiable || b->build.store)
         e->ops->weight_keep(e, kernel.packed);
-    if (b->build.store) {
-        kernel.w = w;
-        kernel.bias = bias;
-    }
+    kernel.w = is_leaf(w) ? w : NULL;
+    kernel.bias = is_leaf(bias) ? bias : NULL;
     g_ptr_array_add(b->set->weights, kernel.packed);
+    if (kernel.w || kernel.bias)
+        g_ptr_array_add(b->set->trained, kernel.packed);
     return kernel;
+}
+
+/* Whether PREFIX.MEMBER goes into the store. */
+static gboolean is_trained(const CgBinder *b, const char *prefix, const char *member)
+{
+    g_autofree char *name = g_strconcat(prefix, ".", member, NULL);
+    return b->build.store && (!b->build.trains || b->build.trains(name));
 }
 
 /* COUNT parameters PREFIX.MEMBER below each other in the store. */
 static CgTensor *train_stack(CgBinder *b, const char *const *prefixes, const char *member,
                              CgTensor *const *parts, int count, CgShape shape)
 {
-    char *names[MAX_STACK];
-    g_assert(count >= 1 && count <= MAX_STACK);
+    char *names[CG_MAX_STACK];
+    g_assert(count >= 1 && count <= CG_MAX_STACK);
     for (int i = 0; i < count; i++)
         names[i] = g_strconcat(prefixes[i], ".", member, NULL);
     CgTensor *leaf = cg_store_add(b->build.store, (const char *const *)names, parts, count, shape);
@@ -118,7 +133,7 @@ static CgTensor *train_stack(CgBinder *b, const char *const *prefixes, const cha
 /* The vector PREFIX.MEMBER as f32, owned by the set or a leaf of the store. */
 static CgTensor *keep_vector(CgBinder *b, const char *prefix, const char *member, CgTensor *t)
 {
-    if (b->build.store)
+    if (is_trained(b, prefix, member))
         return train_stack(b, &prefix, member, &t, 1, t->shape);
     CgTensor *copy = cg_tensor_copy(t, CG_F32);
     g_ptr_array_add(b->set->tensors, copy);
@@ -128,7 +143,7 @@ static CgTensor *keep_vector(CgBinder *b, const char *prefix, const char *member
 /* The same for what no gradient changes. */
 static CgTensor *keep_buffer(CgBinder *b, const char *prefix, const char *member, CgTensor *t)
 {
-    if (!b->build.store)
+    if (!is_trained(b, prefix, member))
         return keep_vector(b, prefix, member, t);
     g_autofree char *name = g_strconcat(prefix, ".", member, NULL);
     return cg_store_add_buffer(b->build.store, name, t);
@@ -145,7 +160,7 @@ void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, in
 static CgTensor *stack_parts(CgBinder *b, const char *const *prefixes, const char *member,
                              CgTensor *const *parts, int count, CgShape shape)
 {
-    if (b->build.store)
+    if (is_trained(b, prefixes[0], member))
         return cg_tensor_ref(train_stack(b, prefixes, member, parts, count, shape));
     if (count == 1)
         return cg_tensor_ref(parts[0]);
@@ -159,14 +174,40 @@ static CgTensor *stack_parts(CgBinder *b, const char *const *prefixes, const cha
     return all;
 }
 
+/* A new matrix [OUT, IN] of the store that begins with INITIAL, which is taken. */
+static CgKernel low_rank_kernel(CgBinder *b, const char *name, CgTensor *initial, int in, int out)
+{
+    g_autoptr(CgTensor) owned = initial;
+    const CgConvGeometry g = {.c_in = in, .c_out = out, .kernel_h = 1, .kernel_w = 1, .stride = 1};
+    return new_kernel(b, &g, cg_store_add(b->build.store, &name, &owned, 1, owned->shape), NULL);
+}
+
+/* The addition to a stack whose parts have OUT outputs each. */
+static CgLowRank *bind_addition(CgBinder *b, const char *const *prefixes, int count, int in,
+                                int out)
+{
+    const CgLora *lora = &b->build.lora;
+    CgLowRank *a = g_new0(CgLowRank, 1);
+    *a = (CgLowRank){.count = count, .rank = lora->rank, .scale = cg_lora_scale(lora)};
+    for (int i = 0; i < count; i++) {
+        g_autofree char *down = cg_lora_name(prefixes[i], 'A');
+        g_autofree char *up = cg_lora_name(prefixes[i], 'B');
+        a->down[i] = low_rank_kernel(b, down, cg_lora_initial_a(lora, down, in), in, lora->rank);
+        a->up[i] = low_rank_kernel(b, up, cg_tensor_zeros(CG_F32, CG_SHAPE(out, lora->rank)),
+                                   lora->rank, out);
+    }
+    g_ptr_array_add(b->set->additions, a);
+    return a;
+}
+
 /* SHAPE is that of one matrix in the file. */
 static void bind_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count, int in,
                        int out, CgShape shape, gboolean bias)
 {
     g_autoptr(GPtrArray) held = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
-    CgTensor *ws[MAX_STACK], *biases[MAX_STACK];
+    CgTensor *ws[CG_MAX_STACK], *biases[CG_MAX_STACK];
     gboolean complete = b->set != NULL;
-    g_assert(count <= MAX_STACK);
+    g_assert(count <= CG_MAX_STACK);
     *layer = (CgLinear){.in = in, .out = count * out};
     for (int i = 0; i < count; i++) {
         ws[i] = lookup_member(b, prefixes[i], "weight", shape);
@@ -186,6 +227,8 @@ static void bind_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes
     g_autoptr(CgTensor) vector =
         bias ? stack_parts(b, prefixes, "bias", biases, count, CG_SHAPE(count * out)) : NULL;
     layer->kernel = new_kernel(b, &g, w, vector);
+    if (b->build.store && cg_lora_targets(&b->build.lora, prefixes[0]))
+        layer->addition = bind_addition(b, prefixes, count, in, out);
 }
 
 void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
@@ -224,7 +267,7 @@ void cg_bind_conv_geometry(CgBinder *b, CgConv *layer, const char *prefix, const
     g_autoptr(CgTensor) vector = bias ? lookup_member(b, prefix, "bias", CG_SHAPE(g->c_out)) : NULL;
     if (!b->set || !w || (bias && !vector))
         return;
-    if (b->build.store)
+    if (is_trained(b, prefix, "weight"))
         CG_SET(w, cg_tensor_ref(train_stack(b, &prefix, "weight", &w, 1, w->shape)));
     if (bias)
         layer->bias = keep_vector(b, prefix, "bias", vector);
@@ -265,5 +308,6 @@ CgTensor *cg_bind_tensor(CgBinder *b, const char *name, CgShape shape)
         return NULL;
     }
     g_ptr_array_add(b->set->tensors, t);
-    return b->build.store ? cg_store_add(b->build.store, &name, &t, 1, shape) : t;
+    const gboolean trained = b->build.store && (!b->build.trains || b->build.trains(name));
+    return trained ? cg_store_add(b->build.store, &name, &t, 1, shape) : t;
 }

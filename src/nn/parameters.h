@@ -8,6 +8,7 @@
 #ifndef CG_NN_PARAMETERS_H
 #define CG_NN_PARAMETERS_H
 
+#include "nn/lora.h"
 #include "ops/ops.h"
 
 /* The tensor NAME, any float type, shaped as WANT; new reference. NULL after appending what is
@@ -17,13 +18,17 @@ typedef CgTensor *(*CgParameterLookup)(void *source, const char *name, const CgS
                                        GPtrArray *problems);
 /* Called for each parameter when only the structure is asked for. */
 typedef void (*CgParameterVisit)(void *data, const char *name, const CgShape *shape);
+/* Whether the parameter NAME is trained. */
+typedef gboolean (*CgParameterFilter)(const char *name);
 
 /* What a model owns: its packed weights and vectors. */
 typedef struct {
     CgEngine *engine; /* borrowed: must outlive the set */
     GPtrArray *weights;
+    GPtrArray *trained; /* of the weights, those that change */
     GPtrArray *tensors;
-    guint64 count; /* numbers in all parameters */
+    GPtrArray *additions; /* of CgLowRank */
+    guint64 count;        /* numbers in all parameters of the file */
 } CgParameterSet;
 
 /* What a model is built from. */
@@ -38,6 +43,11 @@ typedef struct {
     /* .. and to its parameters, which are put into STORE (borrowed, outlives the model). NULL: the
      * model is frozen. */
     CgStore *store;
+    /* Of a model with a store: which parameters; NULL: all. The others stay as they are in their
+     * file and cost neither gradients nor moments. */
+    CgParameterFilter trains;
+    /* .. and additions to its linear layers, which are trained too (copied; see nn/lora.h). */
+    CgLora lora;
 } CgBuild;
 
 typedef struct {
@@ -66,10 +76,20 @@ void cg_binder_init_visit(CgBinder *b, CgParameterVisit visit, void *data);
  * begins with the build's WHERE. Clears B either way. */
 gboolean cg_binder_finish(CgBinder *b, GError **error);
 
+#define CG_MAX_STACK 3
+
+/* What is added to a linear layer, to each of COUNT parts of its output: scale * up(down(x)). */
+typedef struct {
+    int count, rank;
+    float scale;
+    CgKernel down[CG_MAX_STACK], up[CG_MAX_STACK]; /* [rank, in], [out / count, rank] */
+} CgLowRank;
+
 /* y = x w^T + b */
 typedef struct {
     int in, out;
     CgKernel kernel;
+    CgLowRank *addition; /* NULL: none; the set's */
 } CgLinear;
 
 typedef struct {
@@ -95,8 +115,8 @@ void cg_bind_linear(CgBinder *b, CgLinear *layer, const char *prefix, int in, in
 /* The same for what is a 1x1 convolution in the file: PREFIX.weight [out, in, 1, 1]. */
 void cg_bind_pointwise(CgBinder *b, CgLinear *layer, const char *prefix, int in, int out,
                        gboolean bias);
-/* COUNT (at most 3) matrices [out, in] of one input as one [count * out, in]: queries, keys,
- * values. */
+/* COUNT (at most CG_MAX_STACK) matrices [out, in] of one input as one [count * out, in]: queries,
+ * keys, values. */
 void cg_bind_linear_stack(CgBinder *b, CgLinear *layer, const char *const *prefixes, int count,
                           int in, int out, gboolean bias);
 /* PREFIX.weight [c_out, c_in, k, k] and, with BIAS, PREFIX.bias; zero padding PAD all round. */

@@ -16,6 +16,8 @@ typedef struct {
     CgModel *model;
     CgShots *shots;
     CgStore *store;
+    CgCheckpoint *base; /* what the ControlNet has that is not trained */
+    char *name;         /* of the task */
     CgControlnetWatch *watch;
 } Training;
 
@@ -117,8 +119,12 @@ static gboolean save(void *data, CgTensor *block, const char *folder, GError **e
     const CgSavedWeights weights = {.store = t->store,
                                     .block = block,
                                     .count = cg_store_count(t->store),
-                                    .dtype = t->options->save_dtype};
-    return cg_save_controlnet(folder, &t->model->controlnet->config, &weights, error);
+                                    .dtype = t->options->save_dtype,
+                                    .frozen = cg_checkpoint_lookup,
+                                    .frozen_source = t->base,
+                                    .lora = t->options->lora};
+    return (!t->options->lora.rank || cg_save_lora(folder, "", &weights, error)) &&
+           cg_save_controlnet(folder, &t->model->controlnet->config, &weights, error);
 }
 
 static gboolean watch(void *data, guint64 step, double *obedience, GError **error)
@@ -127,30 +133,60 @@ static gboolean watch(void *data, guint64 step, double *obedience, GError **erro
     return cg_controlnet_watch_run(t->watch, step, obedience, error);
 }
 
+/* What a store has to hold. */
+typedef struct {
+    const CgLora *lora;
+    size_t count, numbers;
+    int64_t narrowest; /* side of a matrix with an addition; 0: none yet */
+} Trained;
+
 static void count_parameter(void *data, const char *name, const CgShape *shape)
 {
-    size_t *totals = data;
-    (void)name;
-    totals[0]++;
-    totals[1] += cg_shape_count(shape);
+    Trained *t = data;
+    g_autofree char *layer = cg_lora_layer(t->lora, name);
+    if (!t->lora->rank || cg_controlnet_is_own(name)) {
+        t->count++;
+        t->numbers += cg_shape_count(shape);
+    }
+    if (layer) {
+        const int64_t out = shape->d[0], in = shape->d[1];
+        const int64_t side = MIN(in, out);
+        t->count += 2;
+        t->numbers += (size_t)t->lora->rank * (size_t)(in + out);
+        t->narrowest = t->narrowest ? MIN(t->narrowest, side) : side;
+    }
 }
 
-/* The ControlNet, its parameters in a store of its own. */
+static gboolean open_store(Training *t, const CgUnetConfig *config, GError **error)
+{
+    const CgLora *lora = &t->options->lora;
+    Trained trained = {.lora = lora};
+    g_autofree CgControlnet *structure = g_new0(CgControlnet, 1);
+    CgBinder binder;
+    structure->config = *config;
+    cg_binder_init_visit(&binder, count_parameter, &trained);
+    cg_bind_controlnet(&binder, structure);
+    cg_binder_finish(&binder, NULL);
+    if (lora->rank > trained.narrowest && lora->rank) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "--lora %d: the model's narrowest attention layer has %" G_GINT64_FORMAT
+                    " channels; a rank above that makes nothing smaller",
+                    lora->rank, trained.narrowest);
+        return FALSE;
+    }
+    t->store = cg_store_new(cg_store_size(trained.count, trained.numbers));
+    return TRUE;
+}
+
+/* The ControlNet, what is trained of it in a store of its own. */
 static gboolean open_controlnet(Training *t, CgEngine *engine, GError **error)
 {
     const CgTrainControlnetOptions *o = t->options;
     CgModel *m = t->model;
     CgUnetConfig config;
-    size_t totals[2] = {0, 0};
-    g_autoptr(CgControlnet) structure = g_new0(CgControlnet, 1);
-    CgBinder binder;
-    if (!cg_model_controlnet_config(m, o->model.controlnet, &config, error))
+    if (!cg_model_controlnet_config(m, o->model.controlnet, &config, error) ||
+        !open_store(t, &config, error))
         return FALSE;
-    structure->config = config;
-    cg_binder_init_visit(&binder, count_parameter, totals);
-    cg_bind_controlnet(&binder, structure);
-    cg_binder_finish(&binder, NULL);
-    t->store = cg_store_new(cg_store_size(totals[0], totals[1]));
     g_autoptr(CgCheckpoint) unet = cg_model_open_unet_weights(m, error);
     g_autoptr(CgCheckpoint) own =
         o->model.controlnet
@@ -167,8 +203,11 @@ static gboolean open_controlnet(Training *t, CgEngine *engine, GError **error)
                            .lookup = own ? cg_checkpoint_lookup : cg_initial_weights_lookup,
                            .source = own ? (void *)own : (void *)&initial,
                            .where = own ? o->model.controlnet : "the new ControlNet",
-                           .store = t->store};
+                           .store = t->store,
+                           .trains = o->lora.rank ? cg_controlnet_is_own : NULL,
+                           .lora = o->lora};
     m->controlnet = cg_controlnet_new(&build, &config, error);
+    t->base = own ? g_steal_pointer(&own) : g_steal_pointer(&unet);
     return m->controlnet != NULL && cg_model_check(m, error);
 }
 
@@ -178,6 +217,8 @@ static void training_clear(Training *t)
     cg_shots_free(t->shots);
     cg_model_free(t->model);
     cg_store_free(t->store);
+    g_clear_pointer(&t->base, cg_checkpoint_unref);
+    g_free(t->name);
 }
 
 static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GError **error)
@@ -201,11 +242,12 @@ static void count_decoder(void *data, const char *name, const CgShape *shape)
         *total += cg_shape_count(shape);
 }
 
-/* Weights are packed once for the forward; the trained ones, and the part of the U-Net that
+/* Weights are packed once for the forward; the ControlNet's, and the part of the U-Net that
  * gradients flow through, once more for the backward. */
 static guint64 packed_bytes(const Training *t)
 {
-    const guint64 trained = t->model->controlnet->parameters.count;
+    const guint64 controlnet = t->model->controlnet->parameters.count;
+    const guint64 additions = t->options->lora.rank ? cg_store_total(t->store) : 0;
     const guint64 all = cg_model_parameter_count(t->model);
     g_autoptr(CgUnet) structure = g_new0(CgUnet, 1);
     size_t decoder = 0;
@@ -214,7 +256,7 @@ static guint64 packed_bytes(const Training *t)
     cg_binder_init_visit(&binder, count_decoder, &decoder);
     cg_bind_unet(&binder, structure);
     cg_binder_finish(&binder, NULL);
-    return (all + trained + decoder) * cg_dtype_size(t->model->dtype);
+    return (all + controlnet + decoder + 2 * additions) * cg_dtype_size(t->model->dtype);
 }
 
 static void say_plan(const Training *t, const CgTrainSettings *s, const CgTrainResult *plan)
@@ -226,7 +268,7 @@ static void say_plan(const Training *t, const CgTrainSettings *s, const CgTrainR
                 s->batch * s->accumulate == 1 ? "" : "s",
                 s->recompute ? ", activations computed again" : "");
     cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; memory: about %s",
-                t->model->controlnet->parameters.count, memory);
+                cg_store_total(t->store), memory);
 }
 
 static gboolean check_memory(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
@@ -255,7 +297,10 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
                     CgTrainResult *result, GError **error)
 {
     const CgTrainControlnetOptions *o = t->options;
-    const CgTrainTask task = {.name = "controlnet",
+    t->name = o->lora.rank ? g_strdup_printf("controlnet with --lora %d --lora-alpha %g",
+                                             o->lora.rank, o->lora.alpha)
+                           : g_strdup("controlnet");
+    const CgTrainTask task = {.name = t->name,
                               .data = t,
                               .store = t->store,
                               .sample_count = cg_shots_count(t->shots),

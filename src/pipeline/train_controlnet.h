@@ -16,6 +16,10 @@ typedef struct {
     double dropout; /* share of samples whose prompt is left out, for guidance */
     double min_snr; /* gamma of min-SNR weighting; 0: all timesteps weigh the same (eq. 1) */
     CgDType save_dtype;
+    /* A rank above 0: of what the ControlNet has from the U-Net only low-rank additions to the
+     * attention projections are trained. What is its own is trained in full, for it begins at zero
+     * or at random. */
+    CgLora lora;
     /* The pictures of a watch: SAMPLES of them, STEPS of DDIM each. */
     int sample_count, sample_steps;
     double guidance;
@@ -26,8 +30,9 @@ typedef struct {
 void cg_train_controlnet_options_default(CgTrainControlnetOptions *options);
 
 /* Everything from the model's files to the trained ControlNet in OUT (diffusers' layout), with
- * OUT/shots.json (the split), OUT/state.safetensors, OUT/journal.jsonl, OUT/samples/. PLAN_ONLY:
- * says what it will take and stops. */
+ * OUT/shots.json (the split), OUT/state.safetensors, OUT/journal.jsonl, OUT/samples/; with LoRA the
+ * ControlNet has the additions merged, and OUT/pytorch_lora_weights.safetensors has them alone.
+ * PLAN_ONLY: says what it will take and stops. */
 gboolean cg_train_controlnet(CgEngine *engine, CgDType dtype,
                              const CgTrainControlnetOptions *options, gboolean plan_only,
                              CgTrainResult *result, GError **error);

@@ -1,5 +1,6 @@
 /* Stage 1: the loss of eq. (1), its gradients and the first AdamW steps, against PyTorch and
- * diffusers (tests/oracle/make_training_fixture.py) on the mini configuration. */
+ * diffusers (tests/oracle/make_training_fixture.py, with PEFT's low-rank additions
+ * make_lora_fixture.py) on the mini configuration. */
 #include "autograd/optimizer.h"
 #include "base/system.h"
 #include "models/unet.h"
@@ -16,6 +17,7 @@ typedef struct {
     const char *name;
     CgEngine *(*engine_new)(void);
     gboolean recompute;
+    gboolean lora; /* low-rank additions and what is the ControlNet's own, instead of all of it */
 } Setting;
 
 typedef struct {
@@ -65,7 +67,18 @@ static void read_config(const char *name, gboolean control, CgUnetConfig *config
     g_assert_no_error(error);
 }
 
-static void open_models(Fixture *f, gboolean from_unet)
+/* Pseudo weights for A and B: as they are initialised, A would get no gradients. */
+static void fill_additions(CgStore *store)
+{
+    for (guint i = 0; i < cg_store_count(store); i++) {
+        const CgParameter *p = cg_store_nth(store, i);
+        g_autofree char *name = g_strconcat("controlnet/", p->name, NULL);
+        if (cg_lora_is_part(p->name))
+            cg_pseudo_parameter(name, &p->shape, cg_tensor_f32(store->values) + p->offset);
+    }
+}
+
+static void open_models(Fixture *f, gboolean from_unet, gboolean lora)
 {
     g_autoptr(GError) error = NULL;
     CgUnetConfig config;
@@ -79,15 +92,20 @@ static void open_models(Fixture *f, gboolean from_unet)
     build.store = f->store;
     if (from_unet)
         build.lookup = lookup_from_unet;
+    if (lora) {
+        build.trains = cg_controlnet_is_own;
+        build.lora = (CgLora){.rank = 4, .alpha = 6};
+    }
     read_config("controlnet", TRUE, &config);
     f->controlnet = cg_controlnet_new(&build, &config, &error);
     g_assert_no_error(error);
+    fill_additions(f->store);
 }
 
 static void set_up(Fixture *f, const Setting *s, gboolean from_unet)
 {
     *f = (Fixture){.engine = s->engine_new(), .timesteps = {951, 17}};
-    open_models(f, from_unet);
+    open_models(f, from_unet, s->lora);
     f->schedule = cg_noise_schedule_default();
     f->tape = cg_tape_new(f->engine, f->store);
     cg_context_init(&f->cx, f->engine, CG_F32);
@@ -153,6 +171,17 @@ static void gradients_equal_pytorch(gconstpointer data)
     tear_down(&f);
 }
 
+static void low_rank_gradients_equal_peft(gconstpointer data)
+{
+    g_autoptr(CgSafetensors) file = test_fixture_open("lora");
+    Fixture f;
+    set_up(&f, data, FALSE);
+    assert_near("loss", backward(&f), 1.13098909, 1e-5);
+    g_assert_cmpuint(cg_store_count(f.store), ==, 154);
+    test_assert_gradients(f.store, file, "a", ZERO);
+    tear_down(&f);
+}
+
 /* Gradients reach one layer more with every step: the zero convolutions, then what is before them.
  */
 static void gradients_wake_up_from_zero_convolutions(gconstpointer data)
@@ -184,9 +213,10 @@ static void gradients_wake_up_from_zero_convolutions(gconstpointer data)
     tear_down(&f);
 }
 
-static void twenty_steps_follow_pytorch(gconstpointer data)
+static void steps_follow_pytorch(gconstpointer data)
 {
-    g_autoptr(CgSafetensors) file = test_fixture_open("training");
+    const Setting *s = data;
+    g_autoptr(CgSafetensors) file = test_fixture_open(s->lora ? "lora" : "training");
     g_autoptr(CgTensor) losses = test_fixture_tensor(file, "losses");
     g_autoptr(CgTensor) norms = test_fixture_tensor(file, "norms");
     Fixture f;
@@ -208,9 +238,11 @@ static void twenty_steps_follow_pytorch(gconstpointer data)
 
 int main(int argc, char **argv)
 {
-    static const Setting cpu = {"cpu", cg_engine_cpu_new, FALSE};
-    static const Setting cpu_recompute = {"cpu_recompute", cg_engine_cpu_new, TRUE};
-    static const Setting ref = {"ref", cg_engine_ref_new, FALSE};
+    static const Setting cpu = {"cpu", cg_engine_cpu_new, FALSE, FALSE};
+    static const Setting cpu_recompute = {"cpu_recompute", cg_engine_cpu_new, TRUE, FALSE};
+    static const Setting ref = {"ref", cg_engine_ref_new, FALSE, FALSE};
+    static const Setting lora = {"lora", cg_engine_cpu_new, FALSE, TRUE};
+    static const Setting lora_recompute = {"lora_recompute", cg_engine_cpu_new, TRUE, TRUE};
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/controlnet/cpu/gradients_equal_pytorch", &cpu, gradients_equal_pytorch);
     g_test_add_data_func("/controlnet/cpu_recompute/gradients_equal_pytorch", &cpu_recompute,
@@ -218,7 +250,11 @@ int main(int argc, char **argv)
     g_test_add_data_func("/controlnet/ref/gradients_equal_pytorch", &ref, gradients_equal_pytorch);
     g_test_add_data_func("/controlnet/cpu/gradients_wake_up_from_zero_convolutions", &cpu,
                          gradients_wake_up_from_zero_convolutions);
-    g_test_add_data_func("/controlnet/cpu/twenty_steps_follow_pytorch", &cpu,
-                         twenty_steps_follow_pytorch);
+    g_test_add_data_func("/controlnet/cpu/twenty_steps_follow_pytorch", &cpu, steps_follow_pytorch);
+    g_test_add_data_func("/controlnet/lora/low_rank_gradients_equal_peft", &lora,
+                         low_rank_gradients_equal_peft);
+    g_test_add_data_func("/controlnet/lora_recompute/low_rank_gradients_equal_peft",
+                         &lora_recompute, low_rank_gradients_equal_peft);
+    g_test_add_data_func("/controlnet/lora/five_steps_follow_peft", &lora, steps_follow_pytorch);
     return g_test_run();
 }

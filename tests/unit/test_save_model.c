@@ -157,7 +157,8 @@ static void assert_saved(const CgStore *store, const char *folder, CgComponent c
 
 static CgSavedWeights all_of(const CgStore *store, CgDType dtype)
 {
-    return (CgSavedWeights){store, store->values, 0, cg_store_count(store), dtype};
+    return (CgSavedWeights){
+        .store = store, .block = store->values, .count = cg_store_count(store), .dtype = dtype};
 }
 
 static void saved_unet_is_read_back(void)
