@@ -100,6 +100,7 @@ static void only_additions_and_own_layers_are_trained(void)
     g_autoptr(CgStore) store = cg_store_new(1 << 22);
     g_autoptr(CgControlnet) c = new_controlnet(engine, store, &settings);
     guint own = 0, parts = 0;
+    g_assert_nonnull(c);
     for (guint i = 0; i < cg_store_count(store); i++) {
         const char *name = cg_store_nth(store, i)->name;
         own += cg_controlnet_is_own(name);
@@ -108,14 +109,14 @@ static void only_additions_and_own_layers_are_trained(void)
     }
     g_assert_cmpuint(own, ==, 2 * (8 + 4 + 1));
     g_assert_cmpuint(parts, ==, 2 * (2 * 8));
-    const CgParameter *q = cg_store_find(
+    const CgParameter *a = cg_store_find(
         store, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight");
-    const CgParameter *k = cg_store_find(
+    const CgParameter *b = cg_store_find(
         store, "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.lora_B.weight");
-    g_assert_nonnull(q);
-    g_assert_nonnull(k);
-    g_assert_true(cg_shape_equal(&q->shape, &CG_SHAPE(3, 24)));
-    g_assert_true(cg_shape_equal(&k->shape, &CG_SHAPE(48, 3)));
+    g_assert_nonnull(a);
+    g_assert_nonnull(b);
+    g_assert_true(cg_shape_equal(&a->shape, &CG_SHAPE(3, 24)));
+    g_assert_true(cg_shape_equal(&b->shape, &CG_SHAPE(48, 3)));
 }
 
 static void a_begins_uniform_by_name_and_b_at_zero(void)
@@ -125,6 +126,7 @@ static void a_begins_uniform_by_name_and_b_at_zero(void)
     g_autoptr(CgControlnet) c = new_controlnet(engine, store, &settings);
     double sum = 0, squares = 0;
     size_t count = 0;
+    g_assert_nonnull(c);
     for (guint i = 0; i < cg_store_count(store); i++) {
         const CgParameter *p = cg_store_nth(store, i);
         const float *x = cg_tensor_f32(store->values) + p->offset;
