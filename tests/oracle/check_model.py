@@ -34,7 +34,7 @@ def check_ids(cagen, model):
     same = True
     for prompt in PROMPTS + [" ".join(words[i : i + 5]) for i in range(0, len(words), 5)]:
         out = subprocess.run(
-            [cagen, "tokenize", "--tokenizer", str(model / "tokenizer"), "--json", prompt],
+            [cagen, "tokenize", "--tokenizer", str(model / "tokenizer"), "--json", "--", prompt],
             capture_output=True,
             check=True,
         )
