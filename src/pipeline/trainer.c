@@ -294,7 +294,7 @@ static gboolean loop(Run *run, CgTrainResult *result, GError **error)
     const guint64 steps = run->optimizer.steps;
     g_autofree CgTrainNote *notes = g_new0(CgTrainNote, samples_per_step(s));
     g_autoptr(CgProgress) progress = cg_progress_new("training", steps);
-    cg_progress_skip(progress, run->at.step);
+    cg_progress_resume(progress, run->at.step);
     while (run->at.step < steps && !result->stopped) {
         GError *cause = NULL;
         Step step;
