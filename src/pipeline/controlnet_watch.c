@@ -12,7 +12,6 @@
 /* One picture to be generated again and again. */
 typedef struct {
     CgImage *normal, *mask;
-    CgImage *reconstruction; /* D(E(normal)); made at the first look */
     const char *prompt;
 } Subject;
 
@@ -28,7 +27,6 @@ static void subject_clear(gpointer data)
     Subject *s = data;
     cg_image_free(s->normal);
     cg_image_free(s->mask);
-    cg_image_free(s->reconstruction);
 }
 
 void cg_controlnet_watch_free(CgControlnetWatch *w)
@@ -151,19 +149,21 @@ static CgImage *decode(CgContext *cx, const CgModel *m, CgTensor *latent, GError
     return cg_context_ok(cx, error) ? cg_image_from_tensor(image, 0) : NULL;
 }
 
-static CgImage *reconstruct(CgContext *cx, const CgModel *m, const CgImage *normal, GError **error)
+/* What the noise EPS becomes when the mask is empty. */
+static CgImage *generate_unmasked(const CgControlnetWatch *w, CgDenoiser *denoiser,
+                                  const CgGenerateSettings *settings, const CgTensor *eps,
+                                  GError **error)
 {
-    g_autoptr(CgTensor) image = cg_image_to_tensor(normal);
-    g_autoptr(CgTensor) moments = cg_vae_encode(cx, m->vae, image);
-    if (!cg_context_ok(cx, error))
-        return NULL;
-    g_autoptr(CgTensor) latent = cg_vae_latent(m->vae, moments, NULL);
-    return decode(cx, m, latent, error);
+    const int side = cg_shots_size(w->shots);
+    g_autoptr(CgTensor) empty = cg_tensor_zeros(CG_F32, CG_SHAPE(1, side, side, 3));
+    g_autoptr(CgTensor) latent = cg_denoise(denoiser, &settings->denoise, eps, empty, NULL,
+                                            settings->seed, settings->sample, NULL, NULL, error);
+    return latent ? decode(cg_denoiser_context(denoiser), w->model, latent, error) : NULL;
 }
 
-/* Picture I: *GENERATED before fusion, *FUSED after it. */
+/* Picture I: *GENERATED before fusion, *FUSED after it, *UNMASKED without a mask. */
 static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint i,
-                         CgImage **generated, CgImage **fused, GError **error)
+                         CgImage **generated, CgImage **fused, CgImage **unmasked, GError **error)
 {
     const CgTrainControlnetOptions *o = w->options;
     const Subject *s = &g_array_index(w->subjects, Subject, i);
@@ -183,23 +183,25 @@ static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint
     if (ok) {
         *fused = g_steal_pointer(&result.image);
         *generated = decode(cg_denoiser_context(denoiser), w->model, result.latent, error);
+        *unmasked =
+            *generated ? generate_unmasked(w, denoiser, &settings, result.init, error) : NULL;
     }
     cg_generate_result_clear(&result);
-    return ok && *generated;
+    return ok && *unmasked;
 }
 
 static gboolean look(CgControlnetWatch *w, CgDenoiser *denoiser, guint i, CgSheetRow *row,
                      CgObedience *obedience, GError **error)
 {
     Subject *s = &g_array_index(w->subjects, Subject, i);
-    CgImage *generated = NULL, *fused = NULL;
-    if (!s->reconstruction)
-        s->reconstruction = reconstruct(cg_denoiser_context(denoiser), w->model, s->normal, error);
-    const gboolean ok = s->reconstruction && generate(w, denoiser, i, &generated, &fused, error);
+    CgImage *generated = NULL, *fused = NULL, *unmasked = NULL;
+    const gboolean ok =
+        generate(w, denoiser, i, &generated, &fused, &unmasked, error) &&
+        cg_obedience_measure(unmasked, s->mask, generated,
+                             cg_vae_factor(cg_vae_config(w->model->vae)), 0, obedience, error);
     *row = (CgSheetRow){s->normal, s->mask, generated, fused, s->prompt};
-    return ok &&
-           cg_obedience_measure(s->reconstruction, s->mask, generated,
-                                cg_vae_factor(cg_vae_config(w->model->vae)), 0, obedience, error);
+    cg_image_free(unmasked);
+    return ok;
 }
 
 gboolean cg_controlnet_watch_run(CgControlnetWatch *w, guint64 step, double *obedience,

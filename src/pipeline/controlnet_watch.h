@@ -2,7 +2,8 @@
  *
  * The same few normal images, masks (Perlin, and the shots' own bent and moved) and prompts at
  * every look, with the same noise. What is generated is compared, before anything is fused, with
- * the reconstruction of the normal image: mask obedience (metrics/obedience.h).
+ * what the same noise and prompt give under an empty mask: mask obedience (metrics/obedience.h).
+ * The normal image is no measure there: nothing tells the ControlNet what it looks like.
  */
 #ifndef CG_PIPELINE_CONTROLNET_WATCH_H
 #define CG_PIPELINE_CONTROLNET_WATCH_H
