@@ -12,22 +12,22 @@
 /* The high 32 bits of a stream say the use, the low 32 bits which one. */
 #define CG_STREAM(use, number) (((uint64_t)(use) << 32) | (uint32_t)(number))
 enum {
-    CG_STREAM_LATENT = 1,    /* x_T of a sample */
-    CG_STREAM_STEP = 2,      /* noise added in a sampling step (DDPM, eta > 0) */
-    CG_STREAM_POSTERIOR = 3, /* VAE posterior sample */
-    CG_STREAM_WEIGHTS = 4,   /* random weights */
-    CG_STREAM_MASK = 5,      /* mask shapes */
-    CG_STREAM_AUGMENT = 6,   /* syntheses and augmentation */
-    CG_STREAM_SPLIT = 7,     /* which images are for training, which are shown */
-    CG_STREAM_ORDER = 8,     /* the order of a training epoch */
-    CG_STREAM_TIMESTEP = 9,  /* of a training sample */
-    CG_STREAM_NOISE = 10,    /* of a training sample */
-    CG_STREAM_DROPOUT = 11,  /* which training samples lose their prompt */
-    CG_STREAM_VARIANT = 12,  /* how a training sample is turned and cut */
-    CG_STREAM_MOMENTS = 13,  /* a training sample's latent out of its moments */
-    CG_STREAM_BOOTSTRAP = 8, /* resampled test images */
-    CG_STREAM_DETECT = 14,   /* a detector's training samples */
-    CG_STREAM_DRAWING = 16,  /* procedural pictures */
+    CG_STREAM_LATENT = 1,     /* x_T of a sample */
+    CG_STREAM_STEP = 2,       /* noise added in a sampling step (DDPM, eta > 0) */
+    CG_STREAM_POSTERIOR = 3,  /* VAE posterior sample */
+    CG_STREAM_WEIGHTS = 4,    /* random weights */
+    CG_STREAM_MASK = 5,       /* mask shapes */
+    CG_STREAM_AUGMENT = 6,    /* syntheses and augmentation */
+    CG_STREAM_SPLIT = 7,      /* which images are for training, which are shown */
+    CG_STREAM_ORDER = 8,      /* the order of a training epoch */
+    CG_STREAM_TIMESTEP = 9,   /* of a training sample */
+    CG_STREAM_NOISE = 10,     /* of a training sample */
+    CG_STREAM_DROPOUT = 11,   /* which training samples lose their prompt */
+    CG_STREAM_VARIANT = 12,   /* how a training sample is turned and cut */
+    CG_STREAM_MOMENTS = 13,   /* a training sample's latent out of its moments */
+    CG_STREAM_DETECT = 14,    /* a detector's training samples */
+    CG_STREAM_BOOTSTRAP = 15, /* resampled test images */
+    CG_STREAM_DRAWING = 16,   /* procedural pictures */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */

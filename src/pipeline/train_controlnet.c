@@ -8,6 +8,7 @@
 #include "pipeline/controlnet_loss.h"
 #include "pipeline/controlnet_watch.h"
 #include "pipeline/save_model.h"
+#include "pipeline/train_plan.h"
 
 #include <string.h>
 
@@ -259,32 +260,6 @@ static guint64 packed_bytes(const Training *t)
     return (all + controlnet + decoder + 2 * additions) * cg_dtype_size(t->model->dtype);
 }
 
-static void say_plan(const Training *t, const CgTrainSettings *s, const CgTrainResult *plan)
-{
-    g_autofree char *memory = g_format_size(plan->memory);
-    cg_log_note("%u shots of %dx%d, %" G_GUINT64_FORMAT " steps of %d sample%s%s",
-                t->shots ? cg_shots_count(t->shots) : 0, cg_shots_size(t->shots),
-                cg_shots_size(t->shots), plan->steps, s->batch * s->accumulate,
-                s->batch * s->accumulate == 1 ? "" : "s",
-                s->recompute ? ", activations computed again" : "");
-    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; memory: about %s",
-                cg_store_total(t->store), memory);
-}
-
-static gboolean check_memory(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
-{
-    const guint64 available = cg_memory_available() + cg_memory_peak();
-    if (plan->memory <= available)
-        return TRUE;
-    g_autofree char *need = g_format_size(plan->memory);
-    g_autofree char *have = g_format_size(available);
-    g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
-                "training needs about %s of memory, %s are there; %s%sa smaller --size takes less",
-                need, have, s->recompute ? "" : "--recompute, ",
-                s->batch > 1 ? "a smaller --batch with a larger --accumulate, " : "");
-    return FALSE;
-}
-
 static gboolean save_shots(const Training *t, GError **error)
 {
     g_autofree char *path = g_build_filename(t->options->train.out, "shots.json", NULL);
@@ -311,10 +286,12 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
                               .watch = o->sample_count > 0 ? watch : NULL};
     if (!cg_train_plan(&task, &o->train, dtype, result, error))
         return FALSE;
-    say_plan(t, &o->train, result);
+    g_autofree char *what = g_strdup_printf("%u shots of %dx%d", cg_shots_count(t->shots),
+                                            cg_shots_size(t->shots), cg_shots_size(t->shots));
+    cg_train_plan_say(what, &task, &o->train, result);
     if (plan_only)
         return TRUE;
-    if (!check_memory(&o->train, result, error) || !save_shots(t, error))
+    if (!cg_train_plan_check(&o->train, result, error) || !save_shots(t, error))
         return FALSE;
     t->watch = cg_controlnet_watch_new(t->model, t->shots, o, error);
     return t->watch && cg_train(&task, &o->train, engine, dtype, result, error);
