@@ -97,8 +97,8 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--replace needs --synthetic", error);
     if (o->replace && !cg_replace_parse(o->replace, &d->samples.replace))
         return wrong("--replace is set, draw or anomalous", error);
-    if (o->train.stop_when || o->train.settings.tensorboard || o->train.watch_steps)
-        return wrong("--stop-when, --sample-every and --tensorboard are not for detectors", error);
+    if (o->train.watch_steps)
+        return wrong("--sample-every is not for detectors: they make no samples", error);
     return TRUE;
 }
 
