@@ -189,7 +189,7 @@ CgImage *cg_detector_overlay(const CgImage *image, const CgMap *map)
     g_assert(image->width == map->width && image->height == map->height);
     CgImage *out = cg_image_to_rgb(image);
     for (gsize i = 0; i < (gsize)out->width * (gsize)out->height; i++) {
-        const double score = CLAMP((double)map->values[i], 0, 1), opacity = 0.8 * sqrt(score);
+        const double score = CLAMP((double)map->values[i], 0, 1), opacity = 0.8 * score;
         for (int k = 0; k < 3; k++) {
             guint8 *p = &out->pixels[3 * i + (gsize)k];
             *p = (guint8)((1 - opacity) * *p + opacity * heat(score, k) + 0.5);
