@@ -28,6 +28,7 @@ enum {
     CG_STREAM_DETECT = 14,    /* a detector's training samples */
     CG_STREAM_BOOTSTRAP = 15, /* resampled test images */
     CG_STREAM_DRAWING = 16,   /* procedural pictures */
+    CG_STREAM_EMPTY = 17,     /* which training samples are normal images without a mask */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */

@@ -76,6 +76,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "cut images and masks at random, to at least this share of the side", "SHARE"},
         {"prompt-dropout", 0, 0, G_OPTION_ARG_DOUBLE, &o->controlnet.dropout,
          "share of samples without a prompt (default: 0)", "P"},
+        {"empty-masks", 0, 0, G_OPTION_ARG_DOUBLE, &s->empty,
+         "share of samples that show a normal image under an empty mask, with a defect's prompt: "
+         "no mask, no defect (default: 0)",
+         "P"},
         {"min-snr", 0, 0, G_OPTION_ARG_DOUBLE, &o->controlnet.min_snr,
          "weigh timesteps by min-SNR with this gamma, 5 say (default: all alike)", "GAMMA"},
         {"lora", 0, 0, G_OPTION_ARG_INT, &o->lora,
@@ -120,6 +124,8 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--size must be 1 to 4096", error);
     if (crop && !(crop >= 0.1 && crop <= 1))
         return wrong("--crop must be 0.1 to 1", error);
+    if (!(c->shots.empty >= 0 && c->shots.empty < 1))
+        return wrong("--empty-masks must be 0 or more, below 1", error);
     if (!(c->dropout >= 0 && c->dropout <= 1) || !(c->min_snr >= 0))
         return wrong("--prompt-dropout must be 0 to 1, --min-snr not negative", error);
     if (c->sample_count < 0 || c->sample_count > 256 || c->sample_steps < 1 ||

@@ -37,20 +37,6 @@ void cg_controlnet_watch_free(CgControlnetWatch *w)
     g_free(w);
 }
 
-/* Paths of CATEGORY's normal images, training ones where there are any. */
-static GPtrArray *normals_of(const CgDataset *d, const char *category)
-{
-    GPtrArray *paths = g_ptr_array_new();
-    for (int train = 1; train >= 0 && paths->len == 0; train--)
-        for (guint i = 0; i < d->samples->len; i++) {
-            const CgSample *s = cg_dataset_sample(d, i);
-            if (cg_sample_is_good(s) && g_str_equal(s->category, category) &&
-                (s->split == CG_DATASET_TRAIN) == train)
-                g_ptr_array_add(paths, (gpointer)(guintptr)s->image);
-        }
-    return paths;
-}
-
 /* The masks of one kind of defect, to be bent and moved. */
 static CgMaskLibrary *library_of(const CgShots *shots, const CgShotImage *kind)
 {
@@ -90,7 +76,7 @@ static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, guint
                             GError **error)
 {
     const int side = cg_shots_size(w->shots);
-    g_autoptr(GPtrArray) normals = normals_of(cg_shots_others(w->shots), kind->category);
+    g_autoptr(GPtrArray) normals = cg_shots_normals(w->shots, kind->category);
     Subject s = {.prompt = kind->prompts[0]};
     if (normals->len == 0)
         return TRUE; /* nothing to look at in this category */

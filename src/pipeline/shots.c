@@ -14,14 +14,18 @@ struct CgShots {
     int size;
     CgSplit *split;
     CgDataset *others;
-    GPtrArray *images;  /* of CgShotImage */
-    CgTensor **moments; /* [count * VARIANTS], NULL until needed */
+    GPtrArray *images; /* of CgShotImage */
+    GPtrArray
+        *normals; /* of CgShotImage, the normal image that goes with each; NULL: there is none */
+    CgTensor **moments; /* [2 * count * VARIANTS], images, then normals; NULL until needed */
     GHashTable *text;   /* prompt -> states [1, t, width] */
 };
 
 static void shot_image_free(gpointer data)
 {
     CgShotImage *image = data;
+    if (!image)
+        return;
     g_free(image->category);
     g_free(image->defect);
     g_free(image->path);
@@ -35,10 +39,11 @@ void cg_shots_free(CgShots *s)
 {
     if (!s)
         return;
-    for (guint i = 0; s->moments && i < s->images->len * VARIANTS; i++)
+    for (guint i = 0; s->moments && i < 2 * s->images->len * VARIANTS; i++)
         cg_tensor_unref(s->moments[i]);
     g_free(s->moments);
     g_clear_pointer(&s->images, g_ptr_array_unref);
+    g_clear_pointer(&s->normals, g_ptr_array_unref);
     g_clear_pointer(&s->text, g_hash_table_unref);
     cg_split_free(s->split);
     cg_dataset_free(s->others);
@@ -127,6 +132,59 @@ static void warn_of_few(const CgShots *s)
     }
 }
 
+GPtrArray *cg_shots_normals(const CgShots *s, const char *category)
+{
+    const CgDataset *d = s->others;
+    GPtrArray *paths = g_ptr_array_new();
+    for (int train = 1; train >= 0 && paths->len == 0; train--)
+        for (guint i = 0; i < d->samples->len; i++) {
+            const CgSample *sample = cg_dataset_sample(d, i);
+            if (cg_sample_is_good(sample) && g_str_equal(sample->category, category) &&
+                (sample->split == CG_DATASET_TRAIN) == train)
+                g_ptr_array_add(paths, (gpointer)(guintptr)sample->image);
+        }
+    return paths;
+}
+
+/* The normal image that goes with SHOT, cut where SHOT was cut from an image of SAMPLE's size. */
+static CgShotImage *load_normal(const CgShots *s, const CgShotImage *shot, const CgSample *sample,
+                                const char *path, GError **error)
+{
+    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
+    g_autoptr(CgImage) mask = image ? cg_sample_load_mask(sample, error) : NULL;
+    if (!mask)
+        return NULL;
+    const gboolean same = image->width == mask->width && image->height == mask->height;
+    const CgRect window = same ? window_of(s, mask) : (CgRect){0, 0, image->width, image->height};
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
+    CgShotImage *normal = g_new0(CgShotImage, 1);
+    *normal = (CgShotImage){.category = g_strdup(shot->category),
+                            .defect = g_strdup(CG_DEFECT_GOOD),
+                            .path = g_strdup(path),
+                            .prompts = g_strdupv(shot->prompts),
+                            .picture = cut(rgb, window, s->size, cg_image_resize),
+                            .mask = cg_image_new(s->size, s->size, 1)};
+    return normal;
+}
+
+/* The shots of a category take its normal images in turn. */
+static gboolean add_normal(CgShots *s, const CgShotImage *shot, const CgSample *sample,
+                           GError **error)
+{
+    if (s->options.empty <= 0)
+        return TRUE;
+    g_autoptr(GPtrArray) paths = cg_shots_normals(s, shot->category);
+    CgShotImage *normal = NULL;
+    if (paths->len) {
+        const char *path = g_ptr_array_index(paths, (s->images->len - 1) % paths->len);
+        normal = load_normal(s, shot, sample, path, error);
+        if (!normal)
+            return FALSE;
+    }
+    g_ptr_array_add(s->normals, normal);
+    return TRUE;
+}
+
 static CgDataset *open_data(const CgShotsOptions *o, GError **error)
 {
     CgLayout layout = CG_LAYOUT_AUTO;
@@ -154,6 +212,8 @@ static gboolean load_all(CgShots *s, GError **error)
         if (!shot)
             return FALSE;
         g_ptr_array_add(s->images, shot);
+        if (!add_normal(s, shot, cg_dataset_sample(d, i), error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -166,6 +226,7 @@ CgShots *cg_shots_open(const CgModel *model, const CgShotsOptions *options, GErr
     s->options = *options;
     s->size = options->size ? options->size : cg_model_size(model);
     s->images = g_ptr_array_new_with_free_func(shot_image_free);
+    s->normals = g_ptr_array_new_with_free_func(shot_image_free);
     s->text =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)cg_tensor_unref);
     const int unit = cell * cg_unet_min_side(&model->unet->config);
@@ -176,7 +237,7 @@ CgShots *cg_shots_open(const CgModel *model, const CgShotsOptions *options, GErr
     }
     if (!load_all(s, error))
         return NULL;
-    s->moments = g_new0(CgTensor *, s->images->len * VARIANTS);
+    s->moments = g_new0(CgTensor *, 2 * s->images->len * VARIANTS);
     return g_steal_pointer(&s);
 }
 
@@ -211,7 +272,10 @@ CgShotDraw cg_shots_draw(const CgShots *s, guint index, guint64 number, double d
     const CgShotImage *shot = cg_shots_nth(s, index);
     CgRng variant = cg_rng(s->options.seed, CG_STREAM(CG_STREAM_VARIANT, number));
     CgRng words = cg_rng(s->options.seed, CG_STREAM(CG_STREAM_DROPOUT, number));
+    CgRng empty = cg_rng(s->options.seed, CG_STREAM(CG_STREAM_EMPTY, number));
     CgShotDraw draw = {.index = index, .crop = {1, 0, 0}};
+    if (s->normals->len && g_ptr_array_index(s->normals, index))
+        draw.empty = cg_rng_uniform(&empty, 0, 1) < s->options.empty;
     if (c->flip)
         draw.variant = (guint)cg_rng_int(&variant, 0, 3);
     if (c->rotate) { /* a quarter turn is a transposition and a flip */
@@ -226,6 +290,11 @@ CgShotDraw cg_shots_draw(const CgShots *s, guint index, guint64 number, double d
     const int phrasing = cg_rng_int(&words, 0, (int)g_strv_length(shot->prompts) - 1);
     draw.prompt = cg_rng_uniform(&words, 0, 1) < dropout ? "" : shot->prompts[phrasing];
     return draw;
+}
+
+static const CgShotImage *drawn(const CgShots *s, const CgShotDraw *d)
+{
+    return g_ptr_array_index(d->empty ? s->normals : s->images, d->index);
 }
 
 /* IMAGE (square) flipped and transposed as VARIANT says. */
@@ -255,13 +324,13 @@ static CgRect crop_of(const CgShots *s, const CgShotDraw *d)
 
 static CgImage *drawn_picture(const CgShots *s, const CgShotDraw *d)
 {
-    g_autoptr(CgImage) image = turned(cg_shots_nth(s, d->index)->picture, d->variant);
+    g_autoptr(CgImage) image = turned(drawn(s, d)->picture, d->variant);
     return cut(image, crop_of(s, d), s->size, cg_image_resize);
 }
 
 static CgImage *drawn_mask(const CgShots *s, const CgShotDraw *d)
 {
-    g_autoptr(CgImage) mask = turned(cg_shots_nth(s, d->index)->mask, d->variant);
+    g_autoptr(CgImage) mask = turned(drawn(s, d)->mask, d->variant);
     return cut(mask, crop_of(s, d), s->size, cg_image_resize_nearest);
 }
 
@@ -276,7 +345,8 @@ static CgContext frozen_context(const CgShots *s)
 
 static CgTensor *moments_of(CgShots *s, const CgShotDraw *d, GError **error)
 {
-    const guint place = d->index * VARIANTS + d->variant;
+    const guint source = d->index + (d->empty ? s->images->len : 0);
+    const guint place = source * VARIANTS + d->variant;
     if (d->crop[0] == 1 && s->moments[place])
         return cg_tensor_ref(s->moments[place]);
     CgContext cx = frozen_context(s);

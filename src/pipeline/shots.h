@@ -27,6 +27,9 @@ typedef struct {
     guint64 seed;
     int size;       /* pixels of a side; 0: the model's */
     gboolean whole; /* the whole image, not the window around the mask */
+    /* Share of draws that are not the shot but a normal image of its category under an empty mask,
+     * with the shot's prompt: the prompt alone shall paint nothing. 0 in the paper. */
+    double empty;
     CgShotChanges changes;
 } CgShotsOptions;
 
@@ -54,9 +57,13 @@ const CgSplit *cg_shots_split(const CgShots *shots);
 /* The data set without the shots: what may be looked at while training. Borrowed. */
 const CgDataset *cg_shots_others(const CgShots *shots);
 
+/* Paths of CATEGORY's normal images, training ones where there are any; they belong to SHOTS. */
+GPtrArray *cg_shots_normals(const CgShots *shots, const char *category);
+
 /* One draw of a shot. */
 typedef struct {
     guint index;
+    gboolean empty;     /* the normal image that goes with the shot, without a mask */
     guint variant;      /* 0..7: bits flip left to right, top to bottom, transpose */
     double crop[3];     /* share of the side, and where in what is left (x, y); share 1: all */
     const char *prompt; /* borrowed */

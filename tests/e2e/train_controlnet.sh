@@ -101,6 +101,19 @@ grep -q "was begun with --seed 0 --batch 2 --accumulate 1; resume with the same"
 echo "== more steps can follow"
 steps=9 train undisturbed --threads 1 --resume -q >/dev/null
 
+echo "== with --empty-masks normal images are learnt from too, and here nearly them alone"
+cp -r data other
+for defect in scratch dent; do
+    for i in 0 1; do
+        draw_picture other/bottle/test/$defect/00$i.ppm 72 72 $((i + 40))
+    done
+done
+for set in data other; do
+    train normals-$set --data $set --empty-masks 0.999 -q >/dev/null
+done
+same_files {normals-data,normals-other}/diffusion_pytorch_model.safetensors
+! cmp -s {undisturbed,normals-data}/diffusion_pytorch_model.safetensors || fail "the shots were learnt"
+
 echo "== the ControlNet is one that generates"
 "$CAGEN" generate --model model --controlnet undisturbed --normal data/bottle/train/good/000.ppm \
     --mask data/bottle/ground_truth/dent/000_mask.pgm --prompt "dent bottle" --steps 2 --size 64 \
@@ -123,6 +136,7 @@ refused "no data" 1 "nowhere" with --data nowhere
 refused "no model" 1 "nothing: no such model" with --model nothing
 refused "size" 2 "--size 70: the model needs a multiple of 64 pixels" with --size 70
 refused "rate" 2 "--lr must be above 0" with --lr 0
+refused "share" 2 "--empty-masks must be" with --empty-masks 1
 refused "rule" 2 "--stop-when" with --stop-when "boredom>3"
 refused "rule without looks" 2 "give that too" with --stop-when "obedience>0.5"
 refused "nothing to resume" 1 "refused/state.safetensors" with --resume
