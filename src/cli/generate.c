@@ -6,6 +6,7 @@
 #include "base/system.h"
 #include "cli/options.h"
 #include "pipeline/batch.h"
+#include "pipeline/default_model.h"
 #include "pipeline/pictures.h"
 
 #include <stdio.h>
@@ -74,9 +75,11 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     const CgJob defaults = *j;
     const GOptionEntry entries[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->paths.model,
-         "model: folder in diffusers' layout, or .safetensors file", "DIR|FILE"},
+         "model: folder in diffusers' layout, or .safetensors file (default: models/mini)",
+         "DIR|FILE"},
         {"controlnet", 'c', 0, G_OPTION_ARG_FILENAME, &o->paths.controlnet,
-         "ControlNet that reads the mask", "DIR|FILE"},
+         "ControlNet that reads the mask (default: controlnet/ in the model, if there)",
+         "DIR|FILE"},
         {"vae", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.vae,
          "autoencoder instead of the model's own (TAESD is fast)", "DIR|FILE"},
         {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.tokenizer,
@@ -187,8 +190,6 @@ static gboolean usage(GError **error, const char *message)
 static gboolean check_options(const Options *o, GError **error)
 {
     const CgJob *j = o->job;
-    if (!o->paths.model)
-        return usage(error, "--model is missing");
     if (!o->batch.out)
         return usage(error, "--out is missing");
     if (!j->shape &&
@@ -295,6 +296,18 @@ static void print_summary(const CgBatchSummary *summary)
     cg_log_note("%s; peak memory %.2f GB", text->str, (double)cg_memory_peak() * 1e-9);
 }
 
+/* A model that was not named is the default one; a model may bring its own ControlNet. */
+static gboolean complete_paths(CgModelPaths *paths, GError **error)
+{
+    if (!paths->model)
+        paths->model = cg_default_model(error);
+    if (!paths->model)
+        return FALSE;
+    if (!paths->controlnet)
+        paths->controlnet = cg_model_own_controlnet(paths->model);
+    return TRUE;
+}
+
 static gboolean run(Options *o, GError **error)
 {
     CgBatchSummary summary;
@@ -304,6 +317,8 @@ static gboolean run(Options *o, GError **error)
         return FALSE;
     g_autoptr(GPtrArray) jobs = expand_jobs(o, error);
     if (!jobs || !cg_image_init(error))
+        return FALSE;
+    if (!complete_paths(&o->paths, error))
         return FALSE;
     g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
     if (!model)

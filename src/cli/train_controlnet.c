@@ -2,6 +2,7 @@
 #include "cli/train.h"
 
 #include "base/error.h"
+#include "pipeline/default_model.h"
 #include "pipeline/train_controlnet.h"
 
 typedef struct {
@@ -47,7 +48,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     CgShotsOptions *s = &o->controlnet.shots;
     const GOptionEntry own[] = {
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
-         "model in diffusers' layout, or a single .safetensors file; it stays as it is",
+         "model in diffusers' layout, or a single .safetensors file; it stays as it is (default: "
+         "models/mini)",
          "DIR|FILE"},
         {"controlnet", 0, 0, G_OPTION_ARG_FILENAME, &o->controlnet_path,
          "begin with this ControlNet instead of a copy of the U-Net's encoder", "DIR|FILE"},
@@ -116,8 +118,12 @@ static gboolean check_options(Options *o, GError **error)
 {
     CgTrainControlnetOptions *c = &o->controlnet;
     const double crop = c->shots.changes.crop;
-    if (!o->model || !o->data)
-        return wrong(o->model ? "--data DIR is missing" : "--model DIR is missing", error);
+    if (!o->data)
+        return wrong("--data DIR is missing", error);
+    if (!o->model)
+        o->model = cg_default_model(error);
+    if (!o->model)
+        return FALSE;
     if (o->shots < 1 || o->shots > CG_SPLIT_MAX_SHOTS)
         return wrong("--shots must be 1 to 1000000", error);
     if (c->shots.size < 0 || c->shots.size > CG_TRAIN_MAX_SIZE)

@@ -137,7 +137,7 @@ add_tensor() { # FILE NAME: one number more
 
 echo "== options"
 plain 2 'unknown command "generat"' generat
-plain 2 "--model is missing" generate --normal normal.ppm --mask mask.pgm --prompt x --out out
+CAGEN_MODEL=absent plain 1 "absent: no such model" generate --normal normal.ppm --mask mask.pgm --prompt x --out out
 plain 2 "--out is missing" generate --model model --normal normal.ppm --mask mask.pgm --prompt x
 plain 2 "--normal, --prompt and --mask or --shape are needed" generate --model model --out out
 plain 2 "--jobs brings its own" generate --model model --out out --jobs j --count 3
