@@ -21,6 +21,7 @@ typedef struct {
     CgBatchOptions batch;
     CgJob *job; /* the options that a job has */
     char *jobs; /* jobs.jsonl */
+    int tries;
     int count;
 } Options;
 
@@ -45,6 +46,8 @@ static const char description[] =
     "Image i of N takes the i-th normal image, mask and prompt, each list starting over at its end."
     "\nResults: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/000_mask.png,\n"
     "DIR/manifest.jsonl. The same command again continues where it stopped.\n\n"
+    "What is put aside lies in DIR/.dropped with its reason in the manifest; cagen sheet DIR "
+    "--dropped shows it.\n\n"
     "A file for --jobs has one JSON object a line; its keys are the options' names with _ for -, "
     "its\n"
     "paths start at its own folder, and what a line does not say is taken from the command line:\n"
@@ -162,6 +165,17 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "longest side of the working picture in pixels (default: the model's own)", "PX"},
         {"vae-tiling", 0, 0, G_OPTION_ARG_NONE, &j->vae_tiling,
          "encode and decode in tiles: less memory, faint seams", NULL},
+        {"obedience", 0, 0, G_OPTION_ARG_NONE, &o->batch.rules.obedience,
+         "measure whether the mask was obeyed: a second sampling under an empty mask", NULL},
+        {"min-obedience", 0, 0, G_OPTION_ARG_DOUBLE, &o->batch.rules.min_obedience,
+         "put aside what obeys its mask less than this, 0..1", "X"},
+        {"min-change", 0, 0, G_OPTION_ARG_DOUBLE, &o->batch.rules.min_change,
+         "put aside what differs from the normal image by less than this in the mask, in levels of "
+         "255",
+         "L"},
+        {"tries", 0, 0, G_OPTION_ARG_INT, &o->tries,
+         "how often an image that was put aside is made anew, with the next seed (default: 1)",
+         "N"},
         {"sheet", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.sheet,
          "contact sheet of the first results, to look at: normal, mask, result, difference", "PNG"},
         {"init-latents", 0, 0, G_OPTION_ARG_FILENAME, &o->batch.init_latents,
@@ -201,6 +215,11 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error, "--jobs brings its own images, masks, prompts and count");
     if (!o->jobs && !(j->normal && (j->mask || j->shape) && j->prompt))
         return usage(error, "--normal, --prompt and --mask or --shape are needed (or --jobs)");
+    if (!(o->batch.rules.min_obedience >= 0 && o->batch.rules.min_obedience <= 1) ||
+        !(o->batch.rules.min_change >= 0 && o->batch.rules.min_change <= 255))
+        return usage(error, "--min-obedience must be 0 to 1, --min-change 0 to 255");
+    if (o->tries < 1 || o->tries > 1000)
+        return usage(error, "--tries must be 1 to 1000");
     if (o->count != COUNT_UNSET && (o->count < 1 || o->count > 1000000))
         return usage(error, "--count must be 1 to 1000000");
     return TRUE;
@@ -291,6 +310,11 @@ static void print_summary(const CgBatchSummary *summary)
     g_string_append_printf(text, "made %u image%s", summary->made, summary->made == 1 ? "" : "s");
     if (summary->skipped)
         g_string_append_printf(text, ", %u were there already", summary->skipped);
+    if (summary->dropped)
+        g_string_append_printf(text, ", %u tr%s put aside", summary->dropped,
+                               summary->dropped == 1 ? "y was" : "ies were");
+    if (summary->given_up)
+        g_string_append_printf(text, ", %u given up", summary->given_up);
     if (summary->made)
         g_string_append_printf(text, "; %.1f s per image", summary->seconds_per_image);
     cg_log_note("%s; peak memory %.2f GB", text->str, (double)cg_memory_peak() * 1e-9);
@@ -320,6 +344,7 @@ static gboolean run(Options *o, GError **error)
         return FALSE;
     if (!complete_paths(&o->paths, error))
         return FALSE;
+    o->batch.tries = (guint)o->tries;
     g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
     if (!model)
         return FALSE;
@@ -339,7 +364,7 @@ static gboolean run(Options *o, GError **error)
 
 int cg_cli_generate(int argc, char **argv)
 {
-    g_auto(Options) o = {.job = cg_job_new(), .count = COUNT_UNSET};
+    g_auto(Options) o = {.job = cg_job_new(), .count = COUNT_UNSET, .tries = 1};
     GError *error = NULL;
     if (!parse_options(argc, argv, &o, &error) || !run(&o, &error))
         return cg_cli_fail(error);

@@ -12,12 +12,22 @@
 
 #define MAX_SAVED_LATENTS 4096
 #define PROBE_SECONDS     0.3
+#define DROPPED           ".dropped" /* hidden: readers of data sets pass it by */
 
 /* A job with what the run knows of it. */
 typedef struct {
     CgJob *job;
     CgGenerateSettings settings;
 } Item;
+
+/* One try at an item. */
+typedef struct {
+    Item *item;
+    const char *key;
+    const CgImage *mask;
+    guint number;
+    gboolean kept;
+} Attempt;
 
 typedef struct {
     const CgModel *model;
@@ -31,8 +41,11 @@ typedef struct {
     char *init_sha256;              /* NULL: seeded noise */
     GPtrArray *saved_names, *saved; /* latents to write at the end */
     CgProgress *progress;
+    CgRowFunction row_done;
+    void *row_data;
     guint current;      /* item being made */
     guint64 steps_done; /* of the items before it */
+    guint64 reached;    /* what was told last */
     /* the last input images, which often repeat */
     char *normal_path, *mask_path;
     CgImage *normal, *mask_image;
@@ -149,11 +162,16 @@ static char *item_key(const Batch *b, const Item *item)
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
         json_object_del(object, paths[i]);
     char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
-    g_autofree char *all =
-        g_strjoin("\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
-                  b->model->controlnet_fingerprint ? b->model->controlnet_fingerprint : "-",
-                  b->model->vae_fingerprint, b->model->text_fingerprint,
-                  cg_dtype_name(b->model->dtype), b->init_sha256 ? b->init_sha256 : "-", NULL);
+    const CgScoreRules *rules = &b->options->rules;
+    const gboolean ruled = rules->min_obedience > 0 || rules->min_change > 0;
+    g_autofree char *kept =
+        g_strdup_printf("obedience %g, change %g, %u tries", rules->min_obedience,
+                        rules->min_change, b->options->tries);
+    g_autofree char *all = g_strjoin(
+        "\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
+        b->model->controlnet_fingerprint ? b->model->controlnet_fingerprint : "-",
+        b->model->vae_fingerprint, b->model->text_fingerprint, cg_dtype_name(b->model->dtype),
+        b->init_sha256 ? b->init_sha256 : "-", ruled ? kept : NULL, NULL);
     free(text);
     return cg_output_key(all);
 }
@@ -177,11 +195,10 @@ static json_t *absolute_job(const CgJob *job)
     return object;
 }
 
-static json_t *make_row(const Batch *b, const Item *item, const char *key,
+static json_t *make_row(const Batch *b, const Item *item, const CgOutput *output, const char *key,
                         const CgGenerateResult *r)
 {
     const CgModel *m = b->model;
-    const CgOutput *output = &b->outputs[b->current];
     const CgRect w = r->window;
     json_t *row =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", output->image, "mask",
@@ -207,8 +224,6 @@ static json_t *make_row(const Batch *b, const Item *item, const char *key,
     json_object_set_new(row, "version", json_string(CAGEN_VERSION));
     json_object_set_new(row, "seconds",
                         json_real(r->seconds_encode + r->seconds_sample + r->seconds_decode));
-    json_object_set_new(row, "kept", json_true());
-    json_object_set_new(row, "scores", json_object());
     json_object_set_new(row, "key", json_string(key));
     return row;
 }
@@ -261,50 +276,112 @@ static gboolean after_step(void *data, int step, int steps)
     const guint64 share = (guint64)step * (guint64)item->settings.denoise.steps / (guint64)steps;
     g_autofree char *detail = g_strdup_printf("image %u of %u, step %d of %d", b->current + 1,
                                               b->items->len, step, steps);
-    cg_progress_update(b->progress, b->steps_done + share, detail);
+    /* A further try does not lead back. */
+    b->reached = MAX(b->reached, b->steps_done + share);
+    cg_progress_update(b->progress, b->reached, detail);
     return !cg_cancelled();
 }
 
-/* The picture, its mask and its row, or nothing of them. */
-static gboolean write_item(Batch *b, const Item *item, const CgImage *mask, const char *key,
-                           const CgGenerateResult *r, CgRowFunction row_done, void *data,
-                           GError **error)
+/* Where try NUMBER of OUTPUT goes when it falls short. */
+static CgOutput dropped_output(const CgOutput *output, guint number)
 {
-    g_autoptr(json_t) row = make_row(b, item, key, r);
-    const CgOutput *output = &b->outputs[b->current];
-    if (!cg_output_write_pictures(b->options->out, output, r->image, mask, error) ||
+    const size_t stem = strlen(output->image) - strlen(".png");
+    return (CgOutput){
+        g_strdup_printf(DROPPED "/%.*s-%u.png", (int)stem, output->image, number),
+        g_strdup_printf(DROPPED "/%.*s-%u_mask.png", (int)stem, output->image, number)};
+}
+
+static void output_clear(CgOutput *output)
+{
+    g_free(output->image);
+    g_free(output->mask);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CgOutput, output_clear)
+
+/* The picture, its mask and its row, or nothing of them. */
+static gboolean write_item(Batch *b, const Attempt *a, const CgOutput *output, const char *reason,
+                           const CgGenerateResult *r, const CgScores *scores, GError **error)
+{
+    g_autoptr(json_t) row = make_row(b, a->item, output, a->key, r);
+    json_object_set_new(row, "kept", json_boolean(!reason));
+    json_object_set_new(row, "scores", cg_scores_to_json(scores));
+    if (reason)
+        json_object_set_new(row, "reason", json_string(reason));
+    if (!cg_output_write_pictures(b->options->out, output, r->image, a->mask, error) ||
         !cg_output_write_row(b->options->out, b->manifest, output, row, error))
         return FALSE;
-    if (row_done)
-        row_done(data, row);
+    if (b->row_done)
+        b->row_done(b->row_data, row);
     return TRUE;
 }
 
-static gboolean make_item(Batch *b, Item *item, const CgImage *mask, const char *key,
-                          CgRowFunction row_done, void *data, GError **error)
+static void keep_latents(Batch *b, const CgGenerateResult *r)
+{
+    keep_latent(b, "init", b->current, r->init);
+    keep_latent(b, "final", b->current, r->latent);
+    keep_latent(b, "fused", b->current, r->fused);
+}
+
+/* What was made goes where its scores send it. */
+static gboolean judge(Batch *b, Attempt *a, const CgGenerateResult *r, GError **error)
+{
+    CgScores scores;
+    if (!cg_scores_measure(b->denoiser, b->model, &a->item->settings, b->normal, a->mask, r,
+                           &b->options->rules, &scores, error))
+        return FALSE;
+    g_autofree char *reason = cg_scores_reason(&scores, &b->options->rules);
+    g_auto(CgOutput) aside = dropped_output(&b->outputs[b->current], a->number);
+    a->kept = !reason;
+    if (!write_item(b, a, reason ? &aside : &b->outputs[b->current], reason, r, &scores, error))
+        return FALSE;
+    if (!reason && b->options->save_latents)
+        keep_latents(b, r);
+    return TRUE;
+}
+
+static gboolean make_item(Batch *b, Attempt *a, GError **error)
 {
     CgGenerateResult r;
+    const Item *item = a->item;
     g_autoptr(CgTensor) init = b->init ? read_init(b, b->current, error) : NULL;
     if (b->init && !init)
         return FALSE;
-    gboolean ok = cg_generate(b->denoiser, b->model, &item->settings, b->normal, mask, init,
+    gboolean ok = cg_generate(b->denoiser, b->model, &item->settings, b->normal, a->mask, init,
                               after_step, b, &r, error);
     if (!ok && !g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
         !g_error_matches(*error, CG_ERROR, CG_ERROR_NUMERIC))
         g_prefix_error(error, "%s with %s: ", item->job->normal,
                        item->job->shape ? item->job->shape : item->job->mask);
-    ok = ok && write_item(b, item, mask, key, &r, row_done, data, error);
-    if (ok && b->options->save_latents) {
-        keep_latent(b, "init", b->current, r.init);
-        keep_latent(b, "final", b->current, r.latent);
-        keep_latent(b, "fused", b->current, r.fused);
-    }
+    ok = ok && judge(b, a, &r, error);
     cg_generate_result_clear(&r);
     return ok;
 }
 
-static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *data,
-                         CgBatchSummary *summary, GError **error)
+/* Try A->number, unless it fell short in an earlier run: with a seed of its own, and a mask of its
+ * own where masks are drawn. */
+static gboolean attempt(Batch *b, Attempt *a, CgBatchSummary *summary, GError **error)
+{
+    Item *item = a->item;
+    g_auto(CgOutput) aside = dropped_output(&b->outputs[b->current], a->number);
+    gboolean fell_short;
+    if (!cg_output_is_done(b->options->out, b->manifest, &aside, a->key, &fell_short, error))
+        return FALSE;
+    if (fell_short)
+        return TRUE;
+    item->job->seed += a->number;
+    item->settings.seed += a->number;
+    gboolean ok = a->number == 0 || load_mask(b, item->job, error);
+    g_autoptr(CgImage) mask = ok ? fitted_mask(b) : NULL;
+    a->mask = mask;
+    ok = ok && make_item(b, a, error);
+    item->job->seed -= a->number;
+    item->settings.seed -= a->number;
+    a->mask = NULL;
+    summary->dropped += ok && !a->kept;
+    return ok;
+}
+
+static gboolean run_item(Batch *b, Item *item, CgBatchSummary *summary, GError **error)
 {
     gboolean done;
     if (!load_normal(b, item->job->normal, error) || !load_mask(b, item->job, error))
@@ -319,12 +396,14 @@ static gboolean run_item(Batch *b, Item *item, CgRowFunction row_done, void *dat
         return TRUE;
     }
     const double begin = cg_seconds();
-    g_autoptr(CgImage) mask = fitted_mask(b);
-    if (!make_item(b, item, mask, key, row_done, data, error))
-        return FALSE;
+    Attempt a = {.item = item, .key = key};
+    for (a.number = 0; !a.kept && a.number < MAX(b->options->tries, 1); a.number++)
+        if (!attempt(b, &a, summary, error))
+            return FALSE;
+    const guint counted = summary->made + summary->given_up;
     summary->seconds_per_image =
-        (summary->seconds_per_image * summary->made + cg_seconds() - begin) / (summary->made + 1);
-    summary->made++;
+        (summary->seconds_per_image * counted + cg_seconds() - begin) / (counted + 1);
+    *(a.kept ? &summary->made : &summary->given_up) += 1;
     b->steps_done += (guint64)item->settings.denoise.steps;
     return TRUE;
 }
@@ -429,19 +508,27 @@ static gboolean write_sheet(const Batch *b, GError **error)
     const guint count = b->items->len;
     g_autofree const char **normals = g_new(const char *, count);
     g_autofree const char **captions = g_new(const char *, count);
+    g_autofree CgOutput *shown = g_new(CgOutput, count);
+    guint n = 0;
     for (guint i = 0; i < count; i++) {
         const CgJob *job = g_array_index(b->items, Item, i).job;
-        normals[i] = job->normal;
-        captions[i] = job->prompt;
+        if (!cg_manifest_find(b->manifest, b->outputs[i].image))
+            continue; /* given up */
+        normals[n] = job->normal;
+        captions[n] = job->prompt;
+        shown[n++] = b->outputs[i];
     }
-    return cg_outputs_sheet(b->options->out, b->outputs, normals, captions, count,
-                            b->options->sheet, error);
+    if (n == 0) {
+        cg_log_warning("%s is not written: there is nothing to show", b->options->sheet);
+        return TRUE;
+    }
+    return cg_outputs_sheet(b->options->out, shown, normals, captions, n, b->options->sheet, error);
 }
 
 gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOptions *options,
                       CgRowFunction row_done, void *data, CgBatchSummary *summary, GError **error)
 {
-    g_auto(Batch) b = {.model = model, .options = options};
+    g_auto(Batch) b = {.model = model, .options = options, .row_done = row_done, .row_data = data};
     *summary = (CgBatchSummary){0};
     b.items = g_array_new(FALSE, TRUE, sizeof(Item));
     b.saved_names = g_ptr_array_new_with_free_func(g_free);
@@ -450,7 +537,7 @@ gboolean cg_batch_run(const CgModel *model, GPtrArray *jobs, const CgBatchOption
         return FALSE;
     for (b.current = 0; b.current < b.items->len; b.current++)
         if (!cg_cancel_check(error) ||
-            !run_item(&b, &g_array_index(b.items, Item, b.current), row_done, data, summary, error))
+            !run_item(&b, &g_array_index(b.items, Item, b.current), summary, error))
             return FALSE;
     if (b.saved->len > 0 &&
         !cg_safetensors_save(options->save_latents, (const char *const *)b.saved_names->pdata,

@@ -1,10 +1,9 @@
 #include "pipeline/controlnet_watch.h"
 
 #include "base/rng.h"
-#include "metrics/obedience.h"
-#include "pipeline/generate.h"
 #include "pipeline/objects.h"
 #include "pipeline/sample_sheet.h"
+#include "pipeline/score.h"
 #include "synthesis/shapes.h"
 
 #define SHEET_SIDE 192
@@ -129,24 +128,6 @@ CgControlnetWatch *cg_controlnet_watch_new(const CgModel *model, const CgShots *
     return choose(w, error) ? g_steal_pointer(&w) : NULL;
 }
 
-static CgImage *decode(CgContext *cx, const CgModel *m, CgTensor *latent, GError **error)
-{
-    g_autoptr(CgTensor) image = cg_vae_decode(cx, m->vae, latent);
-    return cg_context_ok(cx, error) ? cg_image_from_tensor(image, 0) : NULL;
-}
-
-/* What the noise EPS becomes when the mask is empty. */
-static CgImage *generate_unmasked(const CgControlnetWatch *w, CgDenoiser *denoiser,
-                                  const CgGenerateSettings *settings, const CgTensor *eps,
-                                  GError **error)
-{
-    const int side = cg_shots_size(w->shots);
-    g_autoptr(CgTensor) empty = cg_tensor_zeros(CG_F32, CG_SHAPE(1, side, side, 3));
-    g_autoptr(CgTensor) latent = cg_denoise(denoiser, &settings->denoise, eps, empty, NULL,
-                                            settings->seed, settings->sample, NULL, NULL, error);
-    return latent ? decode(cg_denoiser_context(denoiser), w->model, latent, error) : NULL;
-}
-
 /* Picture I: *GENERATED before fusion, *FUSED after it, *UNMASKED without a mask. */
 static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint i,
                          CgImage **generated, CgImage **fused, CgImage **unmasked, GError **error)
@@ -166,14 +147,12 @@ static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint
     settings.denoise.guidance = o->guidance;
     const gboolean ok = cg_generate(denoiser, w->model, &settings, s->normal, s->mask, NULL, NULL,
                                     NULL, &result, error);
-    if (ok) {
+    if (ok)
         *fused = g_steal_pointer(&result.image);
-        *generated = decode(cg_denoiser_context(denoiser), w->model, result.latent, error);
-        *unmasked =
-            *generated ? generate_unmasked(w, denoiser, &settings, result.init, error) : NULL;
-    }
+    const gboolean scored =
+        ok && cg_score_pictures(denoiser, w->model, &settings, &result, generated, unmasked, error);
     cg_generate_result_clear(&result);
-    return ok && *unmasked;
+    return scored;
 }
 
 static gboolean look(CgControlnetWatch *w, CgDenoiser *denoiser, guint i, CgSheetRow *row,

@@ -51,6 +51,8 @@ GArray *cg_generated_list(const char *folder, const char *category, GError **err
     g_array_set_clear_func(all, clear);
     for (guint i = 0; i < rows->len; i++) {
         const json_t *row = g_ptr_array_index(rows, i);
+        if (json_is_false(json_object_get(row, "kept")))
+            continue;
         if (g_strcmp0(text_of(row, "category"), category) == 0 && !add_row(all, folder, row, error))
             return NULL;
     }

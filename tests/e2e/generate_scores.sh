@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# cagen generate measures what it made, puts aside what falls short, and tries again.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+make_mini .
+for i in 0 1; do
+    draw_picture nut/train/good/00$i.ppm 64 64 $i
+done
+generate() { # OUT OPTION...
+    "$CAGEN" generate --model model --controlnet controlnet --normal nut/train/good --shape perlin \
+        --prompt "bent nut" --count 2 --steps 2 --size 64 --out "$@"
+}
+rows() { # TEXT OUT: rows of the manifest that have TEXT
+    grep -c -- "$1" "$2/manifest.jsonl" || true
+}
+
+echo "== scores are written down"
+generate scored --obedience -q >/dev/null
+is "rows with scores" "$(rows '"scores":{"change":[0-9.e-]*,"obedience":[0-9.e-]*,' scored)" 2
+generate plain -q >/dev/null
+is "rows without a second sampling" "$(rows '"scores":{"change":[0-9.e-]*}' plain)" 2
+same_files {scored,plain}/nut/test/bent/000.png
+
+echo "== what falls short is put aside with its reason, and given up after the last try"
+generate strict --min-obedience 1 --tries 2 >stdout 2>stderr
+is "tries put aside" "$(rows '"kept":false' strict)" 4
+is "reasons" "$(rows '"reason":"obedience 0[.][0-9]*, less than 1"' strict)" 4
+is "pictures aside" "$(find strict/.dropped -name '???-?.png' | wc -l)" 4
+[ ! -e strict/nut ] || fail "a picture was kept"
+grep -q "made 0 images, 4 tries were put aside, 2 given up" stderr || fail "$(cat stderr)"
+"$CAGEN" sheet strict --dropped -o sheet.png >/dev/null
+[ -s sheet.png ] || fail "no sheet of what was put aside"
+is "data set" "$("$CAGEN" dataset info strict 2>&1 | grep -c dropped || true)" 0
+
+echo "== the same command again makes nothing twice"
+cp strict/manifest.jsonl before
+generate strict --min-obedience 1 --tries 2 2>stderr >/dev/null
+same_files before strict/manifest.jsonl
+
+echo "== a further try has noise and a mask of its own, and can be made again from its row"
+generate changed --min-change 1000 -q 2>stderr && fail "--min-change 1000 was taken"
+generate changed --min-change 255 --tries 2 -q >/dev/null
+grep '003-1\|000-1' changed/manifest.jsonl >again.jsonl
+is "seed of a second try" "$(grep -o '"seed":[0-9]*' again.jsonl)" '"seed":1'
+"$CAGEN" generate --model model --controlnet controlnet --jobs again.jsonl --out again -q >/dev/null
+same_files changed/.dropped/nut/test/bent/000-1.png again/nut/test/bent/000.png
+
+echo "== other rules are another result"
+status=0
+generate strict --min-obedience 0.99 --tries 2 2>stderr >/dev/null || status=$?
+is "exit status" $status 2
+grep -q "was made with other settings" stderr || fail "$(cat stderr)"
