@@ -1,11 +1,10 @@
 #include "pipeline/augment.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/system.h"
 #include "pipeline/objects.h"
-#include "pipeline/output.h"
 #include "pipeline/pictures.h"
+#include "pipeline/rows.h"
 #include "synthesis/crop_paste.h"
 #include "synthesis/cutpaste.h"
 #include "synthesis/draem.h"
@@ -15,7 +14,6 @@
 #include <string.h>
 
 #define CACHE_BYTES ((gsize)512 << 20)
-#define CHUNK       16 /* images of each thread between two looks at the manifest */
 
 /* The inputs of one image; NULL what its method does not need. */
 typedef struct {
@@ -122,9 +120,6 @@ const char *cg_augment_method_name(guint index)
 
 typedef struct {
     char *category, *defect;
-    json_t *row;   /* made, pictures written; NULL otherwise */
-    gboolean done; /* was there before */
-    GError *error;
 } Item;
 
 typedef struct {
@@ -135,7 +130,6 @@ typedef struct {
     CgManifest *manifest;
     CgOutput *outputs;
     Item *items; /* [count] */
-    CgProgress *progress;
 } Run;
 
 static void run_clear(Run *r)
@@ -143,15 +137,12 @@ static void run_clear(Run *r)
     for (guint i = 0; r->items && i < r->options->count; i++) {
         g_free(r->items[i].category);
         g_free(r->items[i].defect);
-        json_decref(r->items[i].row);
-        g_clear_error(&r->items[i].error);
     }
     g_free(r->items);
     cg_outputs_free(r->outputs, r->options->count);
     cg_pictures_free(r->pictures);
     cg_objects_free(r->objects);
     cg_manifest_close(r->manifest);
-    cg_progress_free(r->progress);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
 
@@ -420,60 +411,26 @@ static gboolean prepare_inputs(const Run *r, Inputs *in, GError **error)
 }
 
 /* Image I, its pictures written and its row made; any thread. */
-static gboolean make_item(const Run *r, guint i, GError **error)
+static gboolean make_item(const void *run, guint i, CgRowMade *result, GError **error)
 {
-    Item *item = &r->items[i];
+    const Run *r = run;
     g_auto(CgSynthesis) made = {0};
     g_auto(Inputs) in = {0};
     CgRng rng = cg_rng((uint64_t)r->options->seed, CG_STREAM(CG_STREAM_AUGMENT, i));
     if (!cg_cancel_check(error) || !load_inputs(r, i, &rng, &in, error))
         return FALSE;
     g_autofree char *key = item_key(r, i, &in);
-    if (!cg_output_is_done(r->options->out, r->manifest, &r->outputs[i], key, &item->done, error))
+    if (!cg_output_is_done(r->options->out, r->manifest, &r->outputs[i], key, &result->done, error))
         return FALSE;
-    if (item->done)
+    if (result->done)
         return TRUE;
     if (!prepare_inputs(r, &in, error))
         return FALSE;
     r->method->make(&in, &rng, &made);
     if (!cg_output_write_pictures(r->options->out, &r->outputs[i], made.image, made.mask, error))
         return FALSE;
-    item->row = make_row(r, i, &in, key, &made);
+    result->row = make_row(r, i, &in, key, &made);
     return TRUE;
-}
-
-/* Writes the rows of BEGIN..END in their order, up to the first that failed. What was made behind
- * it has no row and is removed. */
-static gboolean write_rows(Run *r, guint begin, guint end, CgRowFunction row_done, void *data,
-                           CgBatchSummary *summary, GError **error)
-{
-    gboolean ok = TRUE;
-    for (guint i = begin; i < end; i++) {
-        Item *item = &r->items[i];
-        if (ok && item->error) {
-            g_propagate_error(error, g_steal_pointer(&item->error));
-            ok = FALSE;
-        }
-        if (ok && item->done) {
-            summary->skipped++;
-            cg_progress_skip(r->progress, 1);
-        }
-        if (!item->row)
-            continue;
-        if (!ok) {
-            cg_output_remove(r->options->out, r->manifest, &r->outputs[i]);
-        } else if (cg_output_write_row(r->options->out, r->manifest, &r->outputs[i], item->row,
-                                       error)) {
-            summary->made++;
-            if (row_done)
-                row_done(data, item->row);
-        } else {
-            ok = FALSE;
-        }
-        g_clear_pointer(&item->row, json_decref);
-    }
-    cg_progress_update(r->progress, summary->made, NULL);
-    return ok;
 }
 
 static gboolean write_sheet(const Run *r, GError **error)
@@ -493,9 +450,6 @@ gboolean cg_augment_run(const CgAugmentOptions *options, CgRowFunction row_done,
                         CgBatchSummary *summary, GError **error)
 {
     g_auto(Run) r = {.options = options};
-    const int threads = cg_threads();
-    const guint chunk = (guint)(threads * CHUNK);
-    const double start = cg_seconds();
     *summary = (CgBatchSummary){0};
     if (!cg_image_init(error) || !find_method(&r, error) || !name_outputs(&r, error) ||
         !(r.manifest = cg_manifest_open(options->out, error)) ||
@@ -505,16 +459,15 @@ gboolean cg_augment_run(const CgAugmentOptions *options, CgRowFunction row_done,
         !(r.objects = cg_objects_new(options->foreground, options->normals, error)))
         return FALSE;
     r.pictures = cg_pictures_new(CACHE_BYTES);
-    r.progress = cg_progress_new("images", options->count);
-    for (guint begin = 0; begin < options->count; begin += chunk) {
-        const guint end = MIN(begin + chunk, options->count);
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (guint i = begin; i < end; i++)
-            make_item(&r, i, &r.items[i].error);
-        if (!write_rows(&r, begin, end, row_done, data, summary, error))
-            return FALSE;
-    }
-    if (summary->made)
-        summary->seconds_per_image = (cg_seconds() - start) / summary->made;
+    const CgRows rows = {.out = options->out,
+                         .manifest = r.manifest,
+                         .outputs = r.outputs,
+                         .count = options->count,
+                         .make = make_item,
+                         .run = &r,
+                         .row_done = row_done,
+                         .data = data};
+    if (!cg_rows_run(&rows, summary, error))
+        return FALSE;
     return !options->sheet || write_sheet(&r, error);
 }

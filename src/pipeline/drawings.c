@@ -2,14 +2,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/system.h"
 #include "datasets/prompt.h"
-#include "pipeline/output.h"
+#include "pipeline/rows.h"
 
 #include <string.h>
-
-#define CHUNK 8 /* images of each thread between two looks at the manifest */
 
 enum { SERIES_TRAIN, SERIES_TEST };
 
@@ -18,10 +15,7 @@ typedef struct {
     const char *defect_name; /* "good" for sound parts */
     int defect;
     guint series, number;
-    char *twin;    /* where the sound twin goes; NULL: nowhere */
-    json_t *row;   /* made, pictures written; NULL otherwise */
-    gboolean done; /* was there before */
-    GError *error;
+    char *twin; /* where the sound twin goes; NULL: nowhere */
 } Item;
 
 typedef struct {
@@ -31,21 +25,17 @@ typedef struct {
     CgOutput *outputs; /* [count] */
     CgManifest *manifest;
     CgPrompts *prompts;
-    CgProgress *progress;
 } Run;
 
 static void run_clear(Run *r)
 {
     for (guint i = 0; r->items && i < r->count; i++) {
         g_free(r->items[i].twin);
-        json_decref(r->items[i].row);
-        g_clear_error(&r->items[i].error);
     }
     g_free(r->items);
     cg_outputs_free(r->outputs, r->count);
     cg_manifest_close(r->manifest);
     cg_prompts_free(r->prompts);
-    cg_progress_free(r->progress);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
 
@@ -161,17 +151,18 @@ static gboolean write_twin(const Item *item, const CgImage *normal, GError **err
 }
 
 /* Image I, its pictures written and its row made; any thread. */
-static gboolean make_item(const Run *r, guint i, GError **error)
+static gboolean make_item(const void *run, guint i, CgRowMade *result, GError **error)
 {
+    const Run *r = run;
     const CgDrawingsOptions *o = r->options;
-    Item *item = &r->items[i];
+    const Item *item = &r->items[i];
     g_auto(CgDrawn) drawn = {0};
     g_autofree char *key = item_key(r, item);
     if (!cg_cancel_check(error) ||
-        !cg_output_is_done(o->out, r->manifest, &r->outputs[i], key, &item->done, error))
+        !cg_output_is_done(o->out, r->manifest, &r->outputs[i], key, &result->done, error))
         return FALSE;
-    item->done = item->done && (!item->twin || g_file_test(item->twin, G_FILE_TEST_EXISTS));
-    if (item->done)
+    result->done = result->done && (!item->twin || g_file_test(item->twin, G_FILE_TEST_EXISTS));
+    if (result->done)
         return TRUE;
     cg_drawing_make(item->drawing, item->defect, o->seed, item->series, item->number, o->size,
                     &drawn);
@@ -180,42 +171,8 @@ static gboolean make_item(const Run *r, guint i, GError **error)
         !cg_output_write_pictures(o->out, &r->outputs[i], sound ? drawn.normal : drawn.image,
                                   drawn.mask, error))
         return FALSE;
-    item->row = make_row(r, i, key);
+    result->row = make_row(r, i, key);
     return TRUE;
-}
-
-/* Writes the rows of BEGIN..END in their order, up to the first that failed. What was made behind
- * it has no row and is removed. */
-static gboolean write_rows(Run *r, guint begin, guint end, CgRowFunction row_done, void *data,
-                           CgBatchSummary *summary, GError **error)
-{
-    gboolean ok = TRUE;
-    for (guint i = begin; i < end; i++) {
-        Item *item = &r->items[i];
-        if (ok && item->error) {
-            g_propagate_error(error, g_steal_pointer(&item->error));
-            ok = FALSE;
-        }
-        if (ok && item->done) {
-            summary->skipped++;
-            cg_progress_skip(r->progress, 1);
-        }
-        if (!item->row)
-            continue;
-        if (!ok) {
-            cg_output_remove(r->options->out, r->manifest, &r->outputs[i]);
-        } else if (cg_output_write_row(r->options->out, r->manifest, &r->outputs[i], item->row,
-                                       error)) {
-            summary->made++;
-            if (row_done)
-                row_done(data, item->row);
-        } else {
-            ok = FALSE;
-        }
-        g_clear_pointer(&item->row, json_decref);
-    }
-    cg_progress_update(r->progress, summary->made, NULL);
-    return ok;
 }
 
 static const char readme[] =
@@ -263,9 +220,6 @@ gboolean cg_drawings_run(const CgDrawingsOptions *options, CgRowFunction row_don
                          CgBatchSummary *summary, GError **error)
 {
     g_auto(Run) r = {.options = options};
-    const int threads = cg_threads();
-    const guint chunk = (guint)(threads * CHUNK);
-    const double start = cg_seconds();
     *summary = (CgBatchSummary){0};
     plan(&r);
     if (!cg_image_init(error) || !check_twins(options, error) ||
@@ -273,17 +227,16 @@ gboolean cg_drawings_run(const CgDrawingsOptions *options, CgRowFunction row_don
         !(r.manifest = cg_manifest_open(options->out, error)) ||
         !cg_outputs_check(options->out, r.manifest, r.outputs, r.count, error))
         return FALSE;
-    r.progress = cg_progress_new("images", r.count);
-    for (guint begin = 0; begin < r.count; begin += chunk) {
-        const guint end = MIN(begin + chunk, r.count);
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (guint i = begin; i < end; i++)
-            make_item(&r, i, &r.items[i].error);
-        if (!write_rows(&r, begin, end, row_done, data, summary, error))
-            return FALSE;
-    }
-    if (summary->made)
-        summary->seconds_per_image = (cg_seconds() - start) / summary->made;
+    const CgRows rows = {.out = options->out,
+                         .manifest = r.manifest,
+                         .outputs = r.outputs,
+                         .count = r.count,
+                         .make = make_item,
+                         .run = &r,
+                         .row_done = row_done,
+                         .data = data};
+    if (!cg_rows_run(&rows, summary, error))
+        return FALSE;
     return write_text(&r, "README.txt", readme, error) &&
            write_text(&r, "prompts.json", prompts, error);
 }
