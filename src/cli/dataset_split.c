@@ -4,12 +4,13 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "cli/options.h"
+#include "datasets/export.h"
 #include "datasets/split.h"
 
 #include <stdio.h>
 
 typedef struct {
-    char *layout, *out, *aliases;
+    char *layout, *out, *aliases, *copy;
     int shots;
     gint64 seed;
     gboolean json;
@@ -21,6 +22,7 @@ static void options_clear(Options *o)
     g_free(o->layout);
     g_free(o->out);
     g_free(o->aliases);
+    g_free(o->copy);
     g_strfreev(o->paths);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -34,6 +36,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"aliases", 0, 0, G_OPTION_ARG_FILENAME, &o->aliases,
          "JSON with names for categories and defects, and phrasings", "FILE"},
         {"layout", 0, 0, G_OPTION_ARG_STRING, &o->layout, CG_CLI_DATASET_LAYOUTS, "NAME"},
+        {"copy", 0, 0, G_OPTION_ARG_FILENAME, &o->copy,
+         "also a data set of these images alone (MVTec AD's layout): their masks are a library for "
+         "cagen mask, they themselves defects for cagen augment",
+         "DIR"},
         {"json", 0, 0, G_OPTION_ARG_NONE, &o->json, "one JSON object per defect type", NULL},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->paths, NULL, NULL},
         G_OPTION_ENTRY_NULL,
@@ -104,6 +110,16 @@ static void print_split(const CgSplit *split, const CgDataset *d, const CgPrompt
     }
 }
 
+/* The images of SPLIT alone, as a data set. */
+static gboolean copy_shots(const Options *o, const CgSplit *split, GError **error)
+{
+    const CgExportOptions options = {.format = CG_EXPORT_MVTEC, .out = o->copy};
+    CgExportSummary summary;
+    g_autoptr(CgDataset) d = cg_cli_dataset_open(o->paths[0], o->layout, error);
+    return d && cg_split_separate(split, d, TRUE, error) &&
+           cg_dataset_export(d, &options, &summary, error);
+}
+
 int cg_cli_dataset_split(int argc, char **argv)
 {
     g_auto(Options) o = {0};
@@ -119,6 +135,8 @@ int cg_cli_dataset_split(int argc, char **argv)
         return cg_cli_fail(error);
     g_autoptr(CgSplit) split = cg_split_draw(d, (guint)o.shots, (guint64)o.seed, &error);
     if (!split || !cg_split_save(split, o.out, prompts, &error))
+        return cg_cli_fail(error);
+    if (o.copy && !copy_shots(&o, split, &error))
         return cg_cli_fail(error);
     print_split(split, d, prompts, o.json);
     return 0;

@@ -36,6 +36,8 @@ is "check of sound data" "$("$CAGEN" dataset check -q set)" '0 problems in 6 ima
 # A few shots: drawn by the seed, written with their prompts.
 is "split" "$("$CAGEN" dataset split set -k 2 --seed 1 -o shots.json | tail -1 | tr -s ' ')" \
     'nut bent_wire 2 1 bent wire nut'
+"$CAGEN" dataset split set -k 2 --seed 1 -o copied.json --copy few >/dev/null
+is "images of the split alone" "$(find few -path '*/test/*.png' | wc -l) $(find few -name '*_mask.png' | wc -l)" "2 2"
 is "images in the split" "$(grep -c '"image":' shots.json)" 2
 "$CAGEN" dataset split set -k 2 --seed 1 -o again.json >/dev/null
 same_files shots.json again.json
