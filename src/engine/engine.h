@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "tensor/tensor.h"
 
-#define CG_ENGINE_VERSION 3
+#define CG_ENGINE_VERSION 4
 
 typedef enum {
     CG_ACT_NONE,
@@ -93,17 +93,21 @@ typedef struct {
     /* A tensor from the engine's pool, not initialised; unref gives the memory back to the pool. */
     CgTensor *(*tensor)(CgEngine *e, CgDType dtype, CgShape shape);
 
+    /* Gives back to the system what the pool holds and no tensor uses. */
+    void (*trim)(CgEngine *e);
+
     /* W [c_out, c_in, kh, kw] (or [out, in]: geometry 1x1) in any float type, BIAS f32-convertible
      * [c_out] or NULL. DTYPE is the type that it will compute in. Packing happens at the first use;
      * until then W is referenced. */
     CgWeight *(*weight_new)(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                             CgTensor *bias);
     void (*weight_free)(CgEngine *e, CgWeight *w);
-    /* Before the first use: W's source tensor is kept after packing, for the backward functions and
-     * for weight_changed. */
+    /* Before the first use: W's source tensor is kept, for numbers that change. It is packed anew
+     * whenever it is used, and takes no memory of its own. The backward functions may be called. */
     void (*weight_keep)(CgEngine *e, CgWeight *w);
-    /* The kept source tensor (and bias) has other numbers now: what was packed from it is made
-     * again at the next use. */
+    /* Before the first use: the backward functions may be called; the numbers never change. */
+    void (*weight_differentiate)(CgEngine *e, CgWeight *w);
+    /* The kept source tensor (and bias) has other numbers now. */
     void (*weight_changed)(CgEngine *e, CgWeight *w);
 
     /* x [n, h, w, c_in] -> y [n, h', w', c_out], h' = (h + pad_top + pad_bottom - kh) / stride + 1.
@@ -164,14 +168,14 @@ typedef struct {
      * are accumulated in f32 or better. Epilogues are not part of it: dy is the gradient of the
      * sum. */
 
-    /* dy [n, h', w', c_out] -> dx [n, h, w, c_in]. W was kept. */
+    /* dy [n, h', w', c_out] -> dx [n, h, w, c_in]. W was kept or differentiated. */
     gboolean (*conv2d_backward_data)(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
                                      GError **error);
     /* dw [c_out, c_in, kh, kw], db [c_out]. */
     gboolean (*conv2d_backward_weights)(CgEngine *e, CgWeight *w, const CgTensor *x,
                                         const CgTensor *dy, CgTensor *dw, CgTensor *db,
                                         GError **error);
-    /* dy [.., out] -> dx [.., in]. W was kept. */
+    /* dy [.., out] -> dx [.., in]. W was kept or differentiated. */
     gboolean (*linear_backward_data)(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
                                      GError **error);
     /* dw [out, in] (or [out, in, 1, 1]), db [out]. */

@@ -99,10 +99,12 @@ static CgKernel new_kernel(CgBinder *b, const CgConvGeometry *g, CgTensor *w, Cg
 {
     CgEngine *e = b->set->engine;
     CgKernel kernel = {.packed = e->ops->weight_new(e, g, b->build.dtype, w, bias)};
-    if (b->build.differentiable || b->build.store)
-        e->ops->weight_keep(e, kernel.packed);
     kernel.w = is_leaf(w) ? w : NULL;
     kernel.bias = is_leaf(bias) ? bias : NULL;
+    if (kernel.w || kernel.bias)
+        e->ops->weight_keep(e, kernel.packed);
+    else if (b->build.differentiable || b->build.store)
+        e->ops->weight_differentiate(e, kernel.packed);
     g_ptr_array_add(b->set->weights, kernel.packed);
     if (kernel.w || kernel.bias)
         g_ptr_array_add(b->set->trained, kernel.packed);

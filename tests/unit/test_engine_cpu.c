@@ -335,6 +335,65 @@ static void source_is_let_go_after_packing(Fixture *f, gconstpointer data)
 }
 
 /* The same weight at other sizes: planned with the packed layout, or repacked from it. */
+/* dx of C by WEIGHT, its forward run before when FORWARD. NULL: the type is not offered. */
+static CgTensor *gradient(Fixture *f, const Layer *l, const Case *c, CgWeight *weight,
+                          gboolean forward)
+{
+    g_autoptr(CgTensor) y = poisoned_tensor(l->x->dtype, output_shape(c));
+    g_autoptr(CgTensor) dy = random_tensor(l->x->dtype, y->shape, 9, 1);
+    g_autoptr(CgTensor) dx = poisoned_tensor(l->x->dtype, l->x->shape);
+    g_autoptr(GError) error = NULL;
+    gboolean ok = !forward || cg_onednn_conv2d(f->library, weight, l->x, NULL, y, &error);
+    ok = ok && cg_onednn_conv2d_backward_data(f->library, weight, dy, dx, &error);
+    return offered(ok, l->x->dtype, g_steal_pointer(&error)) ? g_steal_pointer(&dx) : NULL;
+}
+
+static void fixed_weight_has_the_gradient_of_one_that_changes(Fixture *f, gconstpointer data)
+{
+    CgDType dtype = (CgDType)GPOINTER_TO_INT(data);
+    for (size_t i = 0; i < G_N_ELEMENTS(odd_cases); i++)
+        for (int forward = 0; forward < 2; forward++) {
+            const Case *c = &odd_cases[i];
+            Layer l = layer_new(c, dtype, CG_F32);
+            CgWeight *fixed = cg_onednn_weight_new(&c->g, dtype, l.w, l.bias);
+            cg_onednn_weight_keep(l.weight);
+            cg_onednn_weight_differentiate(fixed);
+            g_autoptr(CgTensor) want = gradient(f, &l, c, l.weight, forward);
+            g_autoptr(CgTensor) dx = gradient(f, &l, c, fixed, forward);
+            if (want)
+                g_assert_cmpmem(dx->data, cg_tensor_bytes(dx), want->data, cg_tensor_bytes(want));
+            cg_onednn_weight_free(f->library, fixed);
+            layer_free(f, &l);
+        }
+}
+
+/* Used in turn they overwrite each other's packed form. */
+static void weights_that_change_share_their_memory(Fixture *f, gconstpointer data)
+{
+    CgDType dtype = (CgDType)GPOINTER_TO_INT(data);
+    const Case *c = &odd_cases[6];
+    Layer a = layer_new(c, dtype, CG_F32), b = layer_new(c, dtype, CG_F32);
+    g_autoptr(CgTensor) first = poisoned_tensor(dtype, output_shape(c));
+    g_autoptr(CgTensor) second = poisoned_tensor(dtype, output_shape(c));
+    g_autoptr(CgTensor) again = poisoned_tensor(dtype, output_shape(c));
+    GError *error = NULL;
+    for (size_t i = 0; i < b.w->count; i++)
+        cg_tensor_f32(b.w)[i] *= -2;
+    cg_onednn_weight_keep(a.weight);
+    cg_onednn_weight_keep(b.weight);
+    const gboolean ok = cg_onednn_conv2d(f->library, a.weight, a.x, NULL, first, &error);
+    if (offered(ok, dtype, error)) {
+        const size_t size = cg_onednn_weight_bytes(f->library);
+        g_assert_true(cg_onednn_conv2d(f->library, b.weight, a.x, NULL, second, NULL));
+        g_assert_true(cg_onednn_conv2d(f->library, a.weight, a.x, NULL, again, NULL));
+        g_assert_cmpuint(cg_onednn_weight_bytes(f->library), ==, size);
+        g_assert_cmpmem(again->data, cg_tensor_bytes(again), first->data, cg_tensor_bytes(first));
+        g_assert_cmpint(memcmp(second->data, first->data, cg_tensor_bytes(first)), !=, 0);
+    }
+    layer_free(f, &a);
+    layer_free(f, &b);
+}
+
 static void other_shapes_work_after_packing(Fixture *f, gconstpointer data)
 {
     CgDType dtype = (CgDType)GPOINTER_TO_INT(data);
@@ -540,6 +599,10 @@ int main(int argc, char **argv)
         add_test("residual_is_added_in_place_or_not", t, residual_is_added_in_place_or_not);
         add_test("weights_of_any_file_type_are_taken_without_bias", t,
                  weights_of_any_file_type_are_taken_without_bias);
+        add_test("fixed_weight_has_the_gradient_of_one_that_changes", t,
+                 fixed_weight_has_the_gradient_of_one_that_changes);
+        add_test("weights_that_change_share_their_memory", t,
+                 weights_that_change_share_their_memory);
         add_test("other_shapes_work_after_packing", t, other_shapes_work_after_packing);
         add_test("threads_do_not_change_a_byte", t, threads_do_not_change_a_byte);
         add_test("batch_does_not_change_a_byte", t, batch_does_not_change_a_byte);

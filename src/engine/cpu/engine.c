@@ -32,6 +32,11 @@ static CgTensor *tensor(CgEngine *e, CgDType dtype, CgShape shape)
     return cg_pool_tensor(cpu(e)->pool, dtype, shape);
 }
 
+static void trim(CgEngine *e)
+{
+    cg_pool_trim(cpu(e)->pool);
+}
+
 static CgWeight *weight_new(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                             CgTensor *bias)
 {
@@ -48,6 +53,12 @@ static void weight_keep(CgEngine *e, CgWeight *w)
 {
     (void)e;
     cg_onednn_weight_keep(w);
+}
+
+static void weight_differentiate(CgEngine *e, CgWeight *w)
+{
+    (void)e;
+    cg_onednn_weight_differentiate(w);
 }
 
 static void weight_changed(CgEngine *e, CgWeight *w)
@@ -302,9 +313,11 @@ static const CgEngineOps cpu_ops = {
     .name = "cpu",
     .free = engine_free,
     .tensor = tensor,
+    .trim = trim,
     .weight_new = weight_new,
     .weight_free = weight_free,
     .weight_keep = weight_keep,
+    .weight_differentiate = weight_differentiate,
     .weight_changed = weight_changed,
     .conv2d = conv2d,
     .linear = linear,

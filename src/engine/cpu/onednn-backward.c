@@ -26,8 +26,7 @@ static CgWeight *weight_new(CgWeight *w, const CgConvGeometry *g, Form form)
     weight->file = w->g;
     weight->form = form;
     weight->dtype = w->dtype;
-    weight->source = cg_tensor_ref(w->source);
-    weight->keep = TRUE;
+    weight->forward = w;
     return weight;
 }
 
@@ -35,7 +34,7 @@ static CgWeight *weight_new(CgWeight *w, const CgConvGeometry *g, Form form)
 
 static CgWeight *turned_of(CgWeight *w)
 {
-    g_assert(w->keep);
+    g_assert(w->keep || w->differentiable);
     if (w->backward)
         return w->backward;
     const CgConvGeometry *g = &w->g;
@@ -92,7 +91,7 @@ static CgWeight *columns_of(CgWeight *w)
                                     .kernel_h = 1,
                                     .kernel_w = 1,
                                     .stride = 1};
-    g_assert(w->keep);
+    g_assert(w->keep || w->differentiable);
     if (!w->backward)
         w->backward = weight_new(w, &product, FORM_COLUMNS);
     return w->backward;

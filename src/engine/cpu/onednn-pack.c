@@ -3,114 +3,10 @@
 #include "base/size.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define HUGE ((size_t)2 << 20)
-
-/* A tile is converted in a buffer that stays in the level 1 and 2 caches, then scattered. */
-#define TILE_OUT    32
-#define TILE_VALUES 1024 /* of one output: as many inputs as fit, all their kernel positions */
-
-/* Where element (o, i, k) of the weights goes: out[o] + in[i] + kernel[k]. That it is a sum follows
- * from each block cutting one dimension only. */
-typedef struct {
-    size_t *out, *in, *kernel;
-} Places;
-
-static size_t place(const DnnLayout *layout, int dim, int64_t index)
-{
-    size_t at = 0, step = 1;
-    for (int b = layout->block_count - 1; b >= 0; b--) {
-        int64_t size = layout->block_size[b];
-        if (layout->block_dim[b] == dim) {
-            at += (size_t)(index % size) * step;
-            index /= size;
-        }
-        step *= (size_t)size;
-    }
-    return at + (size_t)(index * layout->stride[dim]);
-}
-
-/* Of the source's elements. */
-static Places places_new(const DnnLayout *layout, const CgWeight *w)
-{
-    const CgConvGeometry *g = &w->file;
-    const int turned = w->form == FORM_TURNED, exchanged = w->form != FORM_PLAIN;
-    const int columns = w->form == FORM_COLUMNS ? cg_onednn_column_channels(g) : 0;
-    Places p = {g_new(size_t, g->c_out), g_new(size_t, g->c_in),
-                g_new(size_t, g->kernel_h * g->kernel_w)};
-    for (int o = 0; o < g->c_out; o++)
-        p.out[o] = place(layout, exchanged ? 1 : 0, o);
-    for (int i = 0; i < g->c_in; i++)
-        p.in[i] = place(layout, exchanged ? 0 : 1, i);
-    for (int y = 0; y < g->kernel_h; y++)
-        for (int x = 0; x < g->kernel_w; x++) {
-            int k = y * g->kernel_w + x;
-            p.kernel[k] = columns  ? place(layout, 0, k * columns)
-                          : turned ? place(layout, 2, g->kernel_h - 1 - y) +
-                                         place(layout, 3, g->kernel_w - 1 - x)
-                                   : place(layout, 2, y) + place(layout, 3, x);
-        }
-    return p;
-}
-
-static void places_clear(Places *p)
-{
-    g_free(p->out);
-    g_free(p->in);
-    g_free(p->kernel);
-}
-
-/* Outputs o0.. and inputs i0.. of the weights; TILE has a row of PITCH elements for each output. */
-#define SCATTER(name, Type)                                                                        \
-    static void name(const void *tile, size_t pitch, const Places *p, int o0, int outs, int i0,    \
-                     int ins, int kernel, void *data)                                              \
-    {                                                                                              \
-        for (int k = 0; k < kernel; k++)                                                           \
-            for (int i = 0; i < ins; i++) {                                                        \
-                const Type *from = (const Type *)tile + (size_t)i * kernel + k;                    \
-                Type *to = (Type *)data + p->in[i0 + i] + p->kernel[k];                            \
-                for (int o = 0; o < outs; o++)                                                     \
-                    to[p->out[o0 + o]] = from[(size_t)o * pitch];                                  \
-            }                                                                                      \
-    }
-SCATTER(scatter16, uint16_t)
-SCATTER(scatter32, uint32_t)
-
-/* The library's own reorder takes about 20 ns a weight for these layouts, 15 s for the U-Net, and
- * needs a whole converted copy first. Tiles take 2 to 3 ns, and no copy. */
-static gboolean pack_by_tiles(const CgWeight *w, DnnMdRef md, void *data)
-{
-    DnnLayout layout;
-    if (!dnn_md_layout(md, &layout))
-        return FALSE;
-    const CgConvGeometry g = w->file;
-    const CgTensor *source = w->source;
-    const CgDType dtype = w->dtype;
-    Places p = places_new(&layout, w);
-    int kernel = g.kernel_h * g.kernel_w;
-    int ins = CLAMP(TILE_VALUES / kernel, 1, g.c_in);
-    size_t pitch = (size_t)ins * kernel + 32; /* not a power of two: rows would share cache sets */
-    size_t from_size = cg_dtype_size(source->dtype), size = cg_dtype_size(dtype);
-#pragma omp parallel
-    {
-        char *tile = g_malloc(TILE_OUT * pitch * size);
-#pragma omp for collapse(2) schedule(static)
-        for (int o0 = 0; o0 < g.c_out; o0 += TILE_OUT)
-            for (int i0 = 0; i0 < g.c_in; i0 += ins) {
-                int outs = MIN(TILE_OUT, g.c_out - o0), n = MIN(ins, g.c_in - i0);
-                for (int o = 0; o < outs; o++) {
-                    size_t first = ((size_t)(o0 + o) * (size_t)g.c_in + (size_t)i0) * kernel;
-                    cg_dtype_convert((const char *)source->data + first * from_size, source->dtype,
-                                     tile + (size_t)o * pitch * size, dtype, (size_t)n * kernel);
-                }
-                (size == 4 ? scatter32 : scatter16)(tile, pitch, &p, o0, outs, i0, n, kernel, data);
-            }
-        g_free(tile);
-    }
-    places_clear(&p);
-    return TRUE;
-}
 
 /* Zeroed: layouts pad channels to whole blocks. */
 static void *memory_new(size_t size)
@@ -137,10 +33,44 @@ static void memory_free(void *data, size_t size)
 
 void cg_onednn_packing_free(CgOnednn *d, Packing *p)
 {
-    memory_free(p->data, p->size);
+    if (d->shared_by == p)
+        d->shared_by = NULL;
+    if (!p->is_shared) {
+        memory_free(p->data, p->size);
+        d->weight_bytes -= p->size;
+    }
     dnn_md_clear(&p->md);
-    d->weight_bytes -= p->size;
     g_free(p);
+}
+
+void cg_onednn_shared_free(CgOnednn *d)
+{
+    memory_free(d->shared, d->shared_size);
+    d->weight_bytes -= d->shared_size;
+}
+
+/* The shared memory becomes P's. */
+static dnnl_status_t shared_take(CgOnednn *d, const CgWeight *w, Packing *p)
+{
+    if (d->shared_by)
+        d->shared_by->data = NULL;
+    d->shared_by = NULL;
+    if (d->shared_size < p->size) {
+        cg_onednn_shared_free(d);
+        d->shared_size = 0;
+        d->shared = memory_new(p->size);
+        if (!d->shared)
+            return dnnl_out_of_memory;
+        d->shared_size = p->size;
+        d->weight_bytes += p->size;
+    }
+    const CgConvGeometry *g = &w->file;
+    const size_t count = (size_t)g->c_out * (size_t)g->c_in * (size_t)(g->kernel_h * g->kernel_w);
+    if (p->size != count * cg_dtype_size(w->dtype)) /* channels padded to whole blocks */
+        memset(d->shared, 0, p->size);
+    p->data = d->shared;
+    d->shared_by = p;
+    return dnnl_success;
 }
 
 /* One reorder, FROM_DATA in layout FROM to TO_DATA in layout TO. */
@@ -175,35 +105,36 @@ static dnnl_status_t reorder(CgOnednn *d, DnnMdRef from, const void *from_data, 
     return status;
 }
 
-/* The turned source as [c_out, c_in, kh, kw] of w's type. */
-static void turn(const CgWeight *w, void *to)
+/* SOURCE turned, as [c_out, c_in, kh, kw] of w's type. */
+static void turn(const CgWeight *w, const CgTensor *source, void *to)
 {
     size_t in = (size_t)w->g.c_in, out = (size_t)w->g.c_out;
     size_t kernel = (size_t)w->g.kernel_h * (size_t)w->g.kernel_w;
-    size_t from_size = cg_dtype_size(w->source->dtype), size = cg_dtype_size(w->dtype);
+    size_t from_size = cg_dtype_size(source->dtype), size = cg_dtype_size(w->dtype);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < in; i++)
         for (size_t j = 0; j < out * kernel; j++) {
             size_t o = j / kernel, k = kernel - 1 - j % kernel;
-            cg_dtype_convert((const char *)w->source->data + (i * out * kernel + j) * from_size,
-                             w->source->dtype, (char *)to + ((o * in + i) * kernel + k) * size,
+            cg_dtype_convert((const char *)source->data + (i * out * kernel + j) * from_size,
+                             source->dtype, (char *)to + ((o * in + i) * kernel + k) * size,
                              w->dtype, 1);
         }
 }
 
-/* The file's weights into PACKING, by the library: for layouts that only it knows. */
-static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *packing)
+/* SOURCE into PACKING, by the library: for layouts that only it knows. */
+static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, const CgTensor *source,
+                                     Packing *packing)
 {
-    size_t size = w->source->count * cg_dtype_size(w->dtype);
+    size_t size = source->count * cg_dtype_size(w->dtype);
     if (w->form == FORM_COLUMNS)
         return dnnl_unimplemented;
     void *converted = memory_new(size);
     if (!converted)
         return dnnl_out_of_memory;
     if (w->form == FORM_TURNED)
-        turn(w, converted);
+        turn(w, source, converted);
     else
-        cg_dtype_convert(w->source->data, w->source->dtype, converted, w->dtype, w->source->count);
+        cg_dtype_convert(source->data, source->dtype, converted, w->dtype, source->count);
     DnnMd md;
     dnnl_status_t status =
         dnn_md_init(&md, 4, (dnnl_dims_t){w->g.c_out, w->g.c_in, w->g.kernel_h, w->g.kernel_w},
@@ -216,19 +147,44 @@ static dnnl_status_t pack_by_library(CgOnednn *d, const CgWeight *w, Packing *pa
     return status;
 }
 
-static dnnl_status_t packing_fill(CgOnednn *d, const CgWeight *w, Packing *packing)
+static dnnl_status_t fill_from_file(CgOnednn *d, const CgWeight *w, const CgTensor *source,
+                                    Packing *p)
 {
-    const Packing *have = w->packings;
-    if (have && !w->keep)
-        return reorder(d, DNN_REF(have->md), have->data, DNN_REF(packing->md), packing->data);
-    if (pack_by_tiles(w, DNN_REF(packing->md), packing->data))
+    if (cg_onednn_copy_file(w, source, DNN_REF(p->md), p->data))
         return dnnl_success;
-    return pack_by_library(d, w, packing);
+    return pack_by_library(d, w, source, p);
 }
 
-dnnl_status_t cg_onednn_packing_refresh(CgOnednn *d, const CgWeight *w, Packing *p)
+/* From HAVE, the weights as the forward reads them: their source is gone. */
+static dnnl_status_t fill_from_packed(CgOnednn *d, const CgWeight *w, const Packing *have,
+                                      Packing *p)
 {
-    dnnl_status_t status = packing_fill(d, w, p);
+    const CgConvGeometry *g = &w->file;
+    if (cg_onednn_copy_packed(w, DNN_REF(have->md), have->data, DNN_REF(p->md), p->data))
+        return dnnl_success;
+    if (w->form == FORM_PLAIN)
+        return reorder(d, DNN_REF(have->md), have->data, DNN_REF(p->md), p->data);
+    g_autoptr(CgTensor) plain =
+        cg_tensor_new(w->dtype, CG_SHAPE(g->c_out, g->c_in, g->kernel_h, g->kernel_w));
+    if (!cg_onednn_unpack(w, DNN_REF(have->md), have->data, plain->data))
+        return dnnl_unimplemented;
+    return pack_by_library(d, w, plain, p);
+}
+
+static dnnl_status_t fill(CgOnednn *d, const CgWeight *w, Packing *p)
+{
+    const CgWeight *forward = w->forward ? w->forward : w;
+    return forward->source ? fill_from_file(d, w, forward->source, p)
+                           : fill_from_packed(d, w, forward->packings, p);
+}
+
+dnnl_status_t cg_onednn_packing_prepare(CgOnednn *d, const CgWeight *w, Packing *p)
+{
+    if (p->data && !p->stale)
+        return dnnl_success;
+    dnnl_status_t status = p->is_shared ? shared_take(d, w, p) : dnnl_success;
+    if (status == dnnl_success)
+        status = fill(d, w, p);
     p->stale = status != dnnl_success;
     return status;
 }
@@ -241,32 +197,42 @@ static Packing *packing_find(const CgWeight *w, DnnMdRef md)
     return NULL;
 }
 
+/* Whether the backward's layouts can be made from this one. */
+static gboolean is_known(const Packing *p)
+{
+    DnnLayout layout;
+    return dnn_md_layout(DNN_REF(p->md), &layout);
+}
+
+static dnnl_status_t pack_for_good(CgOnednn *d, CgWeight *w, Packing *p)
+{
+    p->data = memory_new(p->size);
+    if (!p->data)
+        return dnnl_out_of_memory;
+    d->weight_bytes += p->size;
+    dnnl_status_t status = fill(d, w, p);
+    if (status == dnnl_success && (!w->differentiable || is_known(p)))
+        g_clear_pointer(&w->source, cg_tensor_unref);
+    return status;
+}
+
 Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_status_t *status)
 {
     Packing *packing = packing_find(w, md);
     *status = dnnl_success;
     if (packing)
         return packing;
-    size_t size = dnnl_memory_desc_get_size(md);
-    void *data = memory_new(size);
-    if (!data) {
-        *status = dnnl_out_of_memory;
-        return NULL;
-    }
     packing = g_new0(Packing, 1);
-    packing->data = data;
-    packing->size = size;
-    d->weight_bytes += size;
+    packing->is_shared = w->keep || w->forward;
+    packing->size = dnnl_memory_desc_get_size(md);
     *status = dnn_md_copy(&packing->md, md);
-    if (*status == dnnl_success)
-        *status = packing_fill(d, w, packing);
+    if (*status == dnnl_success && !packing->is_shared)
+        *status = pack_for_good(d, w, packing);
     if (*status != dnnl_success) {
         cg_onednn_packing_free(d, packing);
         return NULL;
     }
     packing->next = w->packings;
     w->packings = packing;
-    if (!w->keep)
-        g_clear_pointer(&w->source, cg_tensor_unref);
     return packing;
 }

@@ -10,14 +10,19 @@ struct CgOnednn {
     GPtrArray *streams; /* one for each thread that runs primitives of its own */
     CgPool *pool;
     size_t weight_bytes;
+    /* What weights are packed into that are packed anew whenever they are used. */
+    void *shared;
+    size_t shared_size;
+    struct Packing *shared_by; /* whose weights are there now; NULL: nobody's */
 };
 
 /* The weights in one of the library's layouts. */
 typedef struct Packing {
     struct Packing *next;
     DnnMd md;
-    void *data;
+    void *data; /* NULL: the shared memory has other weights now */
     size_t size;
+    gboolean is_shared;
     gboolean stale; /* the source has other numbers now */
 } Packing;
 
@@ -66,14 +71,16 @@ struct CgWeight {
     CgConvGeometry g;
     CgDType dtype;
     CgTensor *source, *bias_source; /* until packed, or kept */
-    gboolean keep;
-    Form form;           /* how the source becomes the weights */
-    CgConvGeometry file; /* the source's */
-    float *bias;         /* [c_out], zeros without a bias */
+    gboolean keep;                  /* packed anew at each use */
+    gboolean differentiable;        /* the packings are what the backward is made from */
+    Form form;                      /* how the source becomes the weights */
+    CgConvGeometry file;            /* the source's */
+    float *bias;                    /* [c_out], zeros without a bias */
     gboolean bias_stale;
     Packing *packings;
     Plan *plans;               /* the last used first */
-    struct CgWeight *backward; /* kept: for the gradient by the input, made when asked for */
+    struct CgWeight *backward; /* for the gradient by the input, made when asked for */
+    struct CgWeight *forward;  /* of a backward: what it is packed from; it has no source */
 };
 
 /* Channels of one kernel position in FORM_COLUMNS, a multiple of every block of the library's. */
@@ -92,12 +99,22 @@ static inline int64_t cg_onednn_size_after(int64_t size, int kernel, int stride,
     return (size + pad - kernel) / stride + 1;
 }
 
-/* The weights in layout MD, packed now when they are not yet; the source is let go unless kept.
+/* The weights in layout MD; the source is let go unless kept. To be prepared before it is read.
  * NULL with *STATUS what the library said, or dnnl_out_of_memory. */
 Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_status_t *status);
-/* Packs it again from the kept source. */
-dnnl_status_t cg_onednn_packing_refresh(CgOnednn *d, const CgWeight *w, Packing *p);
+/* P's data are W's numbers of now, until another packing is prepared. */
+dnnl_status_t cg_onednn_packing_prepare(CgOnednn *d, const CgWeight *w, Packing *p);
 void cg_onednn_packing_free(CgOnednn *d, Packing *p);
+void cg_onednn_shared_free(CgOnednn *d);
+
+/* Copies to DATA in layout MD, in W's form and type. FALSE when a layout is one that only the
+ * library knows (onednn-copy.c). */
+gboolean cg_onednn_copy_file(const CgWeight *w, const CgTensor *source, DnnMdRef md, void *data);
+/* The same from SOURCE in layout FROM of the plain form. */
+gboolean cg_onednn_copy_packed(const CgWeight *w, DnnMdRef from, const void *source, DnnMdRef md,
+                               void *data);
+/* Such to the file's layout. */
+gboolean cg_onednn_unpack(const CgWeight *w, DnnMdRef from, const void *source, void *data);
 
 /* The plan for KEY, made when there is none, moved to the front of the weight's list. */
 Plan *cg_onednn_plan_get(CgOnednn *d, CgWeight *w, const PlanKey *key, GError **error);

@@ -51,6 +51,7 @@ void cg_onednn_free(CgOnednn *d)
 {
     if (!d)
         return;
+    cg_onednn_shared_free(d);
     g_ptr_array_unref(d->streams);
     dnnl_engine_destroy(d->engine);
     g_free(d);
@@ -127,14 +128,25 @@ void cg_onednn_weight_keep(CgWeight *w)
     w->keep = TRUE;
 }
 
-void cg_onednn_weight_changed(CgWeight *w)
+void cg_onednn_weight_differentiate(CgWeight *w)
 {
-    g_assert(w->keep);
+    g_assert(w->source);
+    w->differentiable = TRUE;
+}
+
+static void mark_stale(CgWeight *w)
+{
     w->bias_stale = TRUE;
     for (Packing *p = w->packings; p; p = p->next)
         p->stale = TRUE;
+}
+
+void cg_onednn_weight_changed(CgWeight *w)
+{
+    g_assert(w->keep);
+    mark_stale(w);
     if (w->backward)
-        cg_onednn_weight_changed(w->backward);
+        mark_stale(w->backward);
 }
 
 void cg_onednn_weight_free(CgOnednn *d, CgWeight *w)
@@ -254,17 +266,11 @@ static dnnl_status_t run_slabs(CgOnednn *d, const CgWeight *w, const Plan *plan,
     return failed;
 }
 
-/* What PLAN reads of W, after the source has changed. */
-static dnnl_status_t refresh(CgOnednn *d, CgWeight *w, const Plan *plan)
+/* What PLAN reads of W: all its parts read the same packing. */
+static dnnl_status_t prepare(CgOnednn *d, CgWeight *w, const Plan *plan)
 {
-    dnnl_status_t status = dnnl_success;
     cg_onednn_bias_load(w);
-    for (guint i = 0; i < plan->parts->len && status == dnnl_success; i++) {
-        Packing *packing = g_array_index(plan->parts, Part, i).packing;
-        if (packing->stale)
-            status = cg_onednn_packing_refresh(d, w, packing);
-    }
-    return status;
+    return cg_onednn_packing_prepare(d, w, g_array_index(plan->parts, Part, 0).packing);
 }
 
 static gboolean execute(CgOnednn *d, CgWeight *w, const PlanKey *key, const CgTensor *x,
@@ -273,7 +279,7 @@ static gboolean execute(CgOnednn *d, CgWeight *w, const PlanKey *key, const CgTe
     const Plan *plan = cg_onednn_plan_get(d, w, key, error);
     if (!plan)
         return FALSE;
-    dnnl_status_t status = refresh(d, w, plan);
+    dnnl_status_t status = prepare(d, w, plan);
     const void *bias = ep->bias ? ep->bias->data : w->bias;
     if (status == dnnl_success)
         status = plan->slabs ? run_slabs(d, w, plan, x->data, bias, ep->residual, y)

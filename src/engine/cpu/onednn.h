@@ -2,9 +2,12 @@
  *
  * A weight is packed at its first use: a primitive is planned for the input's shape with the
  * weights' layout left to the library, the file's weights are reordered into that layout in the
- * compute type, and the source tensor is let go unless
- * it was kept. Plans are kept in the weight by input shape,
+ * compute type, and the source tensor is let go. Plans are kept in the weight by input shape,
  * epilogue and thread count; a call that finds its plan only executes it.
+ *
+ * What is kept, and every backward, is packed anew for each use, into memory that all of them
+ * share: a training step uses each weight once or twice and changes it, and a copy of every weight
+ * for both directions would be as much memory again as the optimizer has.
  *
  * Results are the same bytes for any number of threads. That is why a linear layer is planned as a
  * 1x1 convolution: it is as fast as the library's inner product and matmul, and those two split
@@ -27,6 +30,7 @@ void cg_onednn_free(CgOnednn *d);
 CgWeight *cg_onednn_weight_new(const CgConvGeometry *g, CgDType dtype, CgTensor *w, CgTensor *bias);
 void cg_onednn_weight_free(CgOnednn *d, CgWeight *w);
 void cg_onednn_weight_keep(CgWeight *w);
+void cg_onednn_weight_differentiate(CgWeight *w);
 void cg_onednn_weight_changed(CgWeight *w);
 
 /* As CgEngineOps.conv2d and linear say. CG_ERROR_ENGINE when the library has no implementation for

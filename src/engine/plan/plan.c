@@ -25,6 +25,11 @@ static CgTensor *plan_tensor(CgEngine *e, CgDType dtype, CgShape shape)
     return cg_pool_tensor(pool_of(e), dtype, shape);
 }
 
+static void plan_trim(CgEngine *e)
+{
+    cg_pool_trim(pool_of(e));
+}
+
 static CgWeight *plan_weight_new(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                                  CgTensor *bias)
 {
@@ -192,9 +197,11 @@ CgEngine *cg_engine_plan_new(void)
         .name = "plan",
         .free = plan_free,
         .tensor = plan_tensor,
+        .trim = plan_trim,
         .weight_new = plan_weight_new,
         .weight_free = plan_weight,
         .weight_keep = plan_weight,
+        .weight_differentiate = plan_weight,
         .weight_changed = plan_weight,
         .conv2d = plan_layer,
         .linear = plan_layer,

@@ -6,6 +6,11 @@ static void ref_free(CgEngine *e)
     g_free(e);
 }
 
+static void ref_trim(CgEngine *e)
+{
+    cg_pool_trim(((RefEngine *)e)->pool);
+}
+
 static CgTensor *ref_tensor(CgEngine *e, CgDType dtype, CgShape shape)
 {
     return cg_pool_tensor(((RefEngine *)e)->pool, dtype, shape);
@@ -16,9 +21,11 @@ static const CgEngineOps ref_ops = {
     .name = "ref",
     .free = ref_free,
     .tensor = ref_tensor,
+    .trim = ref_trim,
     .weight_new = ref_weight_new,
     .weight_free = ref_weight_free,
     .weight_keep = ref_weight_keep,
+    .weight_differentiate = ref_weight_keep,
     .weight_changed = ref_weight_changed,
     .conv2d = ref_conv2d,
     .linear = ref_linear,
