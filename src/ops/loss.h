@@ -34,6 +34,9 @@ double cg_ssim_range(const CgTensor *y);
  * smoothed by 1e-5, plus 1e-5 (Lin et al. 2017 with gamma 2, as DRAEM's FocalLoss computes it). */
 CgTensor *cg_loss_focal(CgContext *cx, CgTensor *logits, CgTensor *mask);
 
+/* LOGITS [n, c], LABELS [n] of 0..c-1: the mean of -ln(softmax(logits)[label]). */
+CgTensor *cg_loss_cross_entropy(CgContext *cx, CgTensor *logits, const int *labels);
+
 /* A diagonal Gaussian's MOMENTS [n, h, w, 2c] f32: means, then log-variances, which are taken
  * within
  * [-30, 20] (diffusers' DiagonalGaussianDistribution; none of their gradient at or beyond a bound).

@@ -76,6 +76,30 @@ CgTensor *cg_max_pool2d(CgContext *cx, const CgPoolGeometry *g, CgTensor *x)
     return y;
 }
 
+static void average_pool_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
+{
+    CgEngine *e = cg_tape_engine(tape);
+    CgTensor *dx = cg_op_gradient(tape, dy->dtype, *CG_OP_DATA(CgShape, r));
+    e->ops->average_pool_backward(e, dy, dx);
+    cg_tape_give(tape, r->inputs[0], dx);
+}
+
+CgTensor *cg_average_pool(CgContext *cx, CgTensor *x)
+{
+    CgTensor *y = cg_op_tensor(cx, x->dtype, CG_SHAPE(x->shape.d[0], cg_op_channels(x)));
+    if (cg_op_may_run(cx)) {
+        const double begin = cg_op_begin(cx);
+        cx->engine->ops->average_pool(cx->engine, x, y);
+        cg_op_end(cx, CG_OP_MOVE, begin, (double)x->count);
+    }
+    if (CG_OP_WANTS(cx, x->node)) {
+        CgRecord *r = cg_op_record(cx, average_pool_backward, y, CG_OP_MOVE, (double)x->count);
+        *CG_OP_DATA(CgShape, r) = x->shape;
+        r->inputs[0] = x->node;
+    }
+    return y;
+}
+
 static void concat_backward(CgTape *tape, CgRecord *r, CgTensor *dy)
 {
     CgEngine *e = cg_tape_engine(tape);

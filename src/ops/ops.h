@@ -99,6 +99,8 @@ CgTensor *cg_upsample_nearest(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
 /* The same; corners fall on corners. */
 CgTensor *cg_upsample_bilinear(CgContext *cx, CgTensor *x, int64_t h, int64_t w);
 CgTensor *cg_max_pool2d(CgContext *cx, const CgPoolGeometry *g, CgTensor *x);
+/* x [n, .., c] -> [n, c]: the mean over all positions. */
+CgTensor *cg_average_pool(CgContext *cx, CgTensor *x);
 CgTensor *cg_concat(CgContext *cx, CgTensor *a, CgTensor *b);
 /* To DTYPE; a new reference when it already is. */
 CgTensor *cg_cast(CgContext *cx, CgTensor *x, CgDType dtype);

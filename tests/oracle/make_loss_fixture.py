@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import pseudo
 
 HERE = pathlib.Path(__file__).resolve().parent
-IMAGE, MOMENTS = (2, 13, 9, 3), (2, 5, 3, 8)
+IMAGE, MOMENTS, LOGITS = (2, 13, 9, 3), (2, 5, 3, 8), (6, 5)
 WEIGHTS = (0.25, 1.5)
 
 
@@ -70,6 +70,11 @@ def main():
         tensors[name] = loss(y, target)
         tensors[name].backward()
         tensors[f"{name}.gradient"] = y.grad
+    logits = given("loss/logits", LOGITS, scale=4.0).requires_grad_()
+    labels = torch.tensor([2 * i % LOGITS[1] for i in range(LOGITS[0])])
+    tensors["cross entropy"] = F.cross_entropy(logits, labels)
+    tensors["cross entropy"].backward()
+    tensors["cross entropy.gradient"] = logits.grad
     wide = torch.ones(MOMENTS[-1], dtype=torch.float64)
     wide[MOMENTS[-1] // 2 :] = 36  # some log-variances beyond both bounds
     moments = (given("loss/moments", MOMENTS) * wide).requires_grad_()

@@ -32,6 +32,14 @@ static CgTensor *given_moments(void)
     return t;
 }
 
+static CgTensor *given_logits(void)
+{
+    CgTensor *t = given("input/loss/logits", CG_SHAPE(6, 5));
+    for (size_t i = 0; i < t->count; i++)
+        cg_tensor_f32(t)[i] *= 4;
+    return t;
+}
+
 static CgTensor *given_noise(void)
 {
     return given("input/loss/noise", CG_SHAPE(2, 5, 3, 4));
@@ -67,14 +75,23 @@ static CgTensor *ssim(CgContext *cx, CgTensor *x)
     return cg_loss_ssim(cx, x, target, 2);
 }
 
+static CgTensor *cross_entropy(CgContext *cx, CgTensor *x)
+{
+    return cg_loss_cross_entropy(cx, x, (const int[]){0, 2, 4, 1, 3, 0});
+}
+
 static const struct {
     const char *name;
     LossOf loss;
     CgTensor *(*input)(void);
 } rows[] = {
-    {"mse", mse, given_image},   {"weighted mse", weighted_mse, given_image},
-    {"l1", l1, given_image},     {"edges", edges, given_image},
-    {"ssim", ssim, given_image}, {"kl", cg_loss_kl, given_moments},
+    {"mse", mse, given_image},
+    {"weighted mse", weighted_mse, given_image},
+    {"l1", l1, given_image},
+    {"edges", edges, given_image},
+    {"ssim", ssim, given_image},
+    {"kl", cg_loss_kl, given_moments},
+    {"cross entropy", cross_entropy, given_logits},
 };
 
 static CgSafetensors *open_fixture(void)
@@ -225,8 +242,8 @@ static void threads_change_nothing(void)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(CgTensor) x = given("input/loss/y", CG_SHAPE(3, 41, 59, 8));
         g_autoptr(CgTensor) one = NULL, many = NULL;
-        if (rows[i].loss == weighted_mse)
-            continue; /* has weights for two */
+        if (rows[i].loss == weighted_mse || rows[i].loss == cross_entropy)
+            continue; /* of other shapes */
         omp_set_num_threads(1);
         const float value = run_loss(rows[i].loss, x, 1, &one);
         omp_set_num_threads(3);
@@ -234,6 +251,17 @@ static void threads_change_nothing(void)
         g_assert_cmpmem(one->data, cg_tensor_bytes(one), many->data, cg_tensor_bytes(many));
         omp_set_num_threads(threads);
     }
+}
+
+static void cross_entropy_of_large_logits_is_finite(void)
+{
+    g_autoptr(CgTensor) x = cg_tensor_zeros(CG_F32, CG_SHAPE(6, 5));
+    g_autoptr(CgTensor) gradient = NULL;
+    cg_tensor_f32(x)[1] = 3000; /* of a row whose label is 0 */
+    const float got = run_loss(cross_entropy, x, 1, &gradient);
+    g_assert_cmpfloat_with_epsilon(got, (float)((3000 + 5 * log(5)) / 6), 1e-4);
+    g_assert_cmpfloat_with_epsilon(cg_tensor_f32(gradient)[0], -1.0f / 6, 1e-7);
+    g_assert_cmpfloat_with_epsilon(cg_tensor_f32(gradient)[1], 1.0f / 6, 1e-7);
 }
 
 int main(int argc, char **argv)
@@ -245,6 +273,7 @@ int main(int argc, char **argv)
     g_test_add_func("/loss/posterior_sample", posterior_samples_match_pytorch);
     g_test_add_func("/loss/constants", constants_record_nothing);
     g_test_add_func("/loss/equal_images", equal_images_cost_nothing);
+    g_test_add_func("/loss/large_logits", cross_entropy_of_large_logits_is_finite);
     g_test_add_func("/loss/threads", threads_change_nothing);
     return g_test_run();
 }
