@@ -19,6 +19,7 @@ struct CgProgress {
     char *what;
     char *detail;
     char *unit; /* of the speed; NULL: not shown */
+    gboolean bytes;
     guint64 total, done;
     guint64 before; /* of done: by an earlier run */
     double started;
@@ -197,16 +198,39 @@ static void append_rate(GString *s, const char *unit, double seconds)
         g_string_append_printf(s, ", %.3g %ss/s", 1 / seconds, unit);
 }
 
+/* " 3/20" */
+static void append_counts(GString *s, const CgProgress *p)
+{
+    if (!p->bytes) {
+        g_string_append_printf(s, " %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, p->done, p->total);
+        return;
+    }
+    g_autofree char *done = g_format_size(p->done);
+    g_autofree char *total = g_format_size(p->total);
+    g_string_append_printf(s, " %s/%s", done, total);
+}
+
+/* "12.5 MB/s" */
+static void append_speed(GString *s, const CgProgress *p, double now)
+{
+    if (p->done <= p->before || now <= p->started)
+        return;
+    g_autofree char *speed = g_format_size((guint64)(1 / step_seconds(p, now)));
+    g_string_append_printf(s, ", %s/s", speed);
+}
+
 /* "sampling 3/20 (15%), 0:12 left, image 3 of 20" */
 static char *text_line(const CgProgress *p, double now)
 {
     double left = time_left(p, now);
     GString *s = g_string_new(p->what);
-    g_string_append_printf(s, " %" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, p->done, p->total);
+    append_counts(s, p);
     if (p->total > 0)
         g_string_append_printf(s, " (%d%%)", (int)(100.0 * (double)p->done / (double)p->total));
     if (p->unit)
         append_rate(s, p->unit, step_seconds(p, now));
+    if (p->bytes)
+        append_speed(s, p, now);
     if (p->done >= p->total) {
         g_autofree char *spent = duration_text(now - p->started);
         g_string_append_printf(s, ", took %s", spent);
@@ -279,6 +303,13 @@ void cg_progress_show_rate(CgProgress *p, const char *unit)
     g_mutex_lock(&lock);
     g_free(p->unit);
     p->unit = g_strdup(unit);
+    g_mutex_unlock(&lock);
+}
+
+void cg_progress_show_bytes(CgProgress *p)
+{
+    g_mutex_lock(&lock);
+    p->bytes = TRUE;
     g_mutex_unlock(&lock);
 }
 

@@ -48,6 +48,8 @@ void cg_progress_update(CgProgress *progress, guint64 done, const char *detail);
 void cg_progress_resume(CgProgress *progress, guint64 done);
 /* Tells the speed too, in UNIT ("step", "image"; its plural has an s more). */
 void cg_progress_show_rate(CgProgress *progress, const char *unit);
+/* The steps are bytes: "fetching 1.2 GB/3.4 GB (35%), 12.5 MB/s, 2:56 left". */
+void cg_progress_show_bytes(CgProgress *progress);
 /* COUNT more steps need not be done: a batch that continues finds them finished. They leave the
  * total, so that the time left is estimated from work alone. */
 void cg_progress_skip(CgProgress *progress, guint64 count);

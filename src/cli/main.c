@@ -23,6 +23,7 @@ static const Command commands[] = {
     {"dataset", "look at, check and split data sets", cg_cli_dataset},
     {"metrics", "score anomaly maps of any program against a data set", cg_cli_metrics},
     {"detect", "train a detector, test it, score images with it", cg_cli_detect},
+    {"model", "convert models", cg_cli_model},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
     {"doctor", "tell what this machine can do", cg_cli_doctor},
     {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},

@@ -122,6 +122,11 @@ const char *cg_checkpoint_path(const CgCheckpoint *c)
     return c->where;
 }
 
+CgSafetensors *cg_checkpoint_file(const CgCheckpoint *c)
+{
+    return c->file;
+}
+
 guint cg_checkpoint_count(const CgCheckpoint *c)
 {
     return c->names->len;

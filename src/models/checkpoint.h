@@ -21,6 +21,8 @@ void cg_checkpoint_unref(CgCheckpoint *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgCheckpoint, cg_checkpoint_unref)
 
 const char *cg_checkpoint_path(const CgCheckpoint *c);
+/* What the weights lie in, with all tensors under the file's own names; borrowed. */
+CgSafetensors *cg_checkpoint_file(const CgCheckpoint *c);
 guint cg_checkpoint_count(const CgCheckpoint *c);
 /* Whether there is a tensor of this diffusers name. */
 gboolean cg_checkpoint_has(const CgCheckpoint *c, const char *name);

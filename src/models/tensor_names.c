@@ -14,6 +14,14 @@ const char *cg_component_name(CgComponent component)
     return names[component];
 }
 
+const char *cg_component_mark(CgComponent component)
+{
+    static const char *const marks[] = {"conv_norm_out.weight", "controlnet_mid_block.weight",
+                                        "decoder.conv_in.weight",
+                                        "text_model.final_layer_norm.weight"};
+    return marks[component];
+}
+
 gboolean cg_tensor_name_is_single_file(const char *name)
 {
     return g_str_has_prefix(name, "model.diffusion_model.") ||

@@ -18,6 +18,8 @@ typedef enum {
 
 /* "U-Net", "ControlNet", ... for messages. */
 const char *cg_component_name(CgComponent component);
+/* The diffusers name of a tensor that COMPONENT has and no other: by it files are recognised. */
+const char *cg_component_mark(CgComponent component);
 
 /* The diffusers name of the file's tensor NAME for COMPONENT; free with g_free. NULL when the
  * tensor is of no use to it: another component's, a schedule buffer, an EMA copy, position ids.

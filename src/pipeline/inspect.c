@@ -162,8 +162,7 @@ static CgInspection *inspect_part(const char *path, CgComponent component, gbool
     return i;
 }
 
-/* Which component the class in config.json is. */
-static gboolean component_of_folder(const char *path, CgComponent *component, GError **error)
+gboolean cg_inspect_component(const char *path, CgComponent *component, GError **error)
 {
     static const struct {
         const char *class_name;
@@ -196,22 +195,15 @@ static gboolean component_of_folder(const char *path, CgComponent *component, GE
 /* The components whose tensors the file holds. */
 static gboolean inspect_file(const char *path, gboolean values, GPtrArray *found, GError **error)
 {
-    static const struct {
-        const char *name; /* a diffusers name that only this component has */
-        CgComponent component;
-    } marks[] = {
-        {"text_model.final_layer_norm.weight", CG_COMPONENT_TEXT},
-        {"decoder.conv_in.weight", CG_COMPONENT_VAE},
-        {"conv_norm_out.weight", CG_COMPONENT_UNET},
-        {"controlnet_mid_block.weight", CG_COMPONENT_CONTROLNET},
-    };
+    static const CgComponent components[] = {CG_COMPONENT_TEXT, CG_COMPONENT_VAE, CG_COMPONENT_UNET,
+                                             CG_COMPONENT_CONTROLNET};
     g_autoptr(CgSafetensors) file = cg_safetensors_open(path, error);
     if (!file)
         return FALSE;
-    for (size_t i = 0; i < G_N_ELEMENTS(marks); i++) {
-        g_autoptr(CgCheckpoint) c = cg_checkpoint_open_file(path, marks[i].component, NULL);
-        if (c && cg_checkpoint_has(c, marks[i].name))
-            g_ptr_array_add(found, inspect_part(path, marks[i].component, values));
+    for (size_t i = 0; i < G_N_ELEMENTS(components); i++) {
+        g_autoptr(CgCheckpoint) c = cg_checkpoint_open_file(path, components[i], NULL);
+        if (c && cg_checkpoint_has(c, cg_component_mark(components[i])))
+            g_ptr_array_add(found, inspect_part(path, components[i], values));
     }
     if (found->len > 0)
         return TRUE;
@@ -264,7 +256,7 @@ GPtrArray *cg_inspect(const char *path, gboolean values, GError **error)
                     "%s: not a model: neither model_index.json nor config.json is there", path);
         return NULL;
     }
-    if (!component_of_folder(path, &component, error))
+    if (!cg_inspect_component(path, &component, error))
         return NULL;
     g_ptr_array_add(found, inspect_part(path, component, values));
     return g_steal_pointer(&found);

@@ -25,4 +25,7 @@ void cg_inspection_free(CgInspection *inspection);
  * infinity. NULL with an error when PATH is nothing of all that. */
 GPtrArray *cg_inspect(const char *path, gboolean values, GError **error);
 
+/* Which network the folder PATH holds, by the class in its config.json. */
+gboolean cg_inspect_component(const char *path, CgComponent *component, GError **error);
+
 #endif

@@ -15,9 +15,9 @@
 #include "base/json.h"
 #include "base/system.h"
 #include "models/clip_text.h"
+#include "models/ldm_names.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "support/ldm_names.h"
 #include "support/pseudo.h"
 #include "tensor/safetensors.h"
 

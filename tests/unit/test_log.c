@@ -275,6 +275,25 @@ static void event_is_a_note_or_an_object(void)
     g_assert_cmpstr(quiet, ==, "");
 }
 
+static void fetch(void)
+{
+    g_autoptr(CgProgress) p = cg_progress_new("fetching", 3000000000);
+    cg_progress_show_bytes(p);
+    g_usleep(1000);
+    cg_progress_update(p, 1500000000, "a.bin");
+}
+
+static void bytes_are_told_in_their_units(void)
+{
+    g_autofree char *text = captured(fetch, FALSE);
+    g_autofree char *half = g_format_size(1500000000); /* with a space that does not break */
+    g_autofree char *whole = g_format_size(3000000000);
+    g_autofree char *begin = g_strdup_printf("fetching %s/%s (50%%), ", half, whole);
+    g_assert_true(g_str_has_prefix(text, begin));
+    g_assert_nonnull(strstr(text, "B/s, 0:0"));
+    g_assert_true(g_str_has_suffix(text, " left, a.bin\n"));
+}
+
 #define TEST(name) g_test_add_func("/log/" #name, name)
 
 int main(int argc, char **argv)
@@ -290,6 +309,7 @@ int main(int argc, char **argv)
     TEST(skipped_steps_leave_the_total);
     TEST(resumed_work_is_timed_by_its_own_steps);
     TEST(speed_is_told_where_it_was_asked_for);
+    TEST(bytes_are_told_in_their_units);
     TEST(nothing_left_to_do_says_nothing);
     TEST(event_is_a_note_or_an_object);
     return g_test_run();

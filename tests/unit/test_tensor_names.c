@@ -1,7 +1,6 @@
 /* Names in files become the diffusers names. Source of the table: CompVis/stable-diffusion,
  * lllyasviel/ControlNet and the conversion scripts of diffusers. */
-#include "models/tensor_names.h"
-#include "support/ldm_names.h"
+#include "models/ldm_names.h"
 #include "support/structure.h"
 
 typedef struct {
@@ -228,6 +227,26 @@ static void test_diffusers_names_stay(void)
     }
 }
 
+static void test_no_place_in_the_original_naming(void)
+{
+    static const char *const names[] = {
+        "",
+        "down_blocks.4.resnets.0.norm1.weight", /* five levels */
+        "down_blocks.0.resnets.2.norm1.weight", /* three layers a level */
+        "down_blocks.-1.resnets.0.norm1.weight",
+        "down_blocks.0.resnets.99999999999.norm1.weight",
+        "mid_block.resnets.0",
+        "mid_block.resnets.",
+        "mid_block.resnets.0.norm3.weight",
+        "up_blocks.0.attentions.0.norm.weight", /* the first level up has no transformers */
+        "class_embedding.weight",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_assert_null(cg_ldm_name(CG_COMPONENT_UNET, names[i]));
+    g_assert_null(cg_ldm_name(CG_COMPONENT_VAE, "encoder.down_blocks.4.resnets.0.norm1.weight"));
+    g_assert_null(cg_ldm_name(CG_COMPONENT_VAE, "decoder"));
+}
+
 static void test_single_file_is_recognised(void)
 {
     g_assert_true(cg_tensor_name_is_single_file(UNET "input_blocks.0.0.weight"));
@@ -246,6 +265,8 @@ int main(int argc, char **argv)
     g_test_add_func("/names/of_all_tensors_of_a_whole_checkpoint", test_whole_checkpoint);
     g_test_add_func("/names/of_all_tensors_of_components_alone", test_components_alone);
     g_test_add_func("/names/of_diffusers_stay", test_diffusers_names_stay);
+    g_test_add_func("/names/without_place_in_a_whole_checkpoint",
+                    test_no_place_in_the_original_naming);
     g_test_add_func("/names/tell_a_whole_checkpoint", test_single_file_is_recognised);
     return g_test_run();
 }

@@ -1,7 +1,9 @@
-#include "support/ldm_names.h"
+#include "models/ldm_names.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define MAX_DIGITS 4 /* of a block's number */
 
 /* A pattern of dotted components where N matches any number and * the rest. TO holds the numbers'
  * new values as %d, in order, and %s for the rest. */
@@ -110,7 +112,8 @@ static gboolean match(const char *from, const char *name, int *numbers, const ch
         const size_t length = strcspn(at, ".");
         if (g_str_equal(*part, "N")) {
             int used = 0;
-            if (sscanf(at, "%d%n", numbers++, &used) != 1 || (size_t)used != length)
+            if (length > MAX_DIGITS || sscanf(at, "%d%n", numbers++, &used) != 1 ||
+                (size_t)used != length)
                 return FALSE;
         } else if (strlen(*part) != length || strncmp(*part, at, length) != 0) {
             return FALSE;
@@ -159,10 +162,11 @@ static char *unet_name(const char *name)
     if (!resnet)
         return apply(unet_rules, name);
     /* The inside of a residual block has names of its own. */
-    const char *inside = strchr(resnet + strlen("resnets."), '.') + 1;
-    g_autofree char *renamed = apply(resnet_rules, inside);
-    g_assert_nonnull(renamed);
-    g_autofree char *block = g_strndup(name, (size_t)(inside - name));
+    const char *dot = strchr(resnet + strlen("resnets."), '.');
+    g_autofree char *renamed = dot ? apply(resnet_rules, dot + 1) : NULL;
+    if (!renamed)
+        return NULL;
+    g_autofree char *block = g_strndup(name, (size_t)(dot + 1 - name));
     g_autofree char *full = g_strconcat(block, renamed, NULL);
     return apply(unet_rules, full);
 }
@@ -170,6 +174,8 @@ static char *unet_name(const char *name)
 static char *vae_name(const char *name)
 {
     const char *dot = strchr(name, '.');
+    if (!dot)
+        return NULL;
     g_autofree char *half = g_strndup(name, (size_t)(dot - name));
     g_autofree char *inner = NULL;
     if (g_str_equal(half, "encoder") || g_str_equal(half, "decoder"))
@@ -190,12 +196,11 @@ const char *cg_ldm_prefix(CgComponent component)
 
 char *cg_ldm_name(CgComponent component, const char *name)
 {
-    char *result = component == CG_COMPONENT_TEXT  ? g_strdup(name)
-                   : component == CG_COMPONENT_VAE ? vae_name(name)
-                                                   : unet_name(name);
-    if (!result)
-        g_error("no LDM name for %s", name);
-    return result;
+    g_autofree char *result = component == CG_COMPONENT_TEXT  ? g_strdup(name)
+                              : component == CG_COMPONENT_VAE ? vae_name(name)
+                                                              : unet_name(name);
+    g_autofree char *back = result ? cg_tensor_name_translate(component, FALSE, result) : NULL;
+    return g_strcmp0(back, name) == 0 ? g_steal_pointer(&result) : NULL;
 }
 
 gboolean cg_ldm_is_convolution(CgComponent component, const char *name)

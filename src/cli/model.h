@@ -1,0 +1,7 @@
+/* model: the sub-commands of cagen model, one file each. */
+#ifndef CG_CLI_MODEL_H
+#define CG_CLI_MODEL_H
+
+int cg_cli_model_convert(int argc, char **argv);
+
+#endif
