@@ -29,6 +29,8 @@ enum {
     CG_STREAM_BOOTSTRAP = 15, /* resampled test images */
     CG_STREAM_DRAWING = 16,   /* procedural pictures */
     CG_STREAM_EMPTY = 17,     /* which training samples are normal images without a mask */
+    CG_STREAM_EMBEDDING = 18, /* where points of an embedding begin */
+    CG_STREAM_PAIRS = 19,     /* pairs and subsets that measures of groups look at */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */
