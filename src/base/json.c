@@ -43,6 +43,18 @@ json_t *cg_json_load(const char *path, GError **error)
     return text ? cg_json_parse(text, size, path, error) : NULL;
 }
 
+gboolean cg_json_save(const json_t *object, const char *path, GError **error)
+{
+    char *text = json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS);
+    if (!text) {
+        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: a name is not UTF-8", path);
+        return FALSE;
+    }
+    const gboolean ok = cg_file_write(path, text, strlen(text), error);
+    free(text);
+    return ok;
+}
+
 static gboolean wrong(GError **error, const char *where, const char *key, const json_t *value,
                       const char *wanted)
 {

@@ -18,6 +18,10 @@ json_t *cg_json_load(const char *path, GError **error);
 /* The same from memory; WHERE names it in messages. */
 json_t *cg_json_parse(const char *text, size_t size, const char *where, GError **error);
 
+/* Writes OBJECT to PATH, indented, keys in order. CG_ERROR_UNSUPPORTED when a string in it is not
+ * UTF-8. */
+gboolean cg_json_save(const json_t *object, const char *path, GError **error);
+
 /* KEY of OBJECT as an integer in MIN..MAX. An absent or null key gives FALLBACK. */
 gboolean cg_json_int(const json_t *object, const char *where, const char *key, gint64 fallback,
                      gint64 min, gint64 max, gint64 *out, GError **error);

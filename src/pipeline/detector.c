@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "tensor/safetensors.h"
+#include "models/plain_weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,77 +11,12 @@ static const char *const files[2] = {"reconstructive.safetensors", "discriminati
 
 /* ---- reading */
 
-typedef struct {
-    CgSafetensors *files[2];
-    GHashTable *taken; /* names */
-} Weights;
-
-static void weights_clear(Weights *w)
+/* The two files in FOLDER. */
+static CgPlainWeights *open_weights(const char *folder, GError **error)
 {
-    for (int i = 0; i < 2; i++)
-        if (w->files[i])
-            cg_safetensors_free(w->files[i]);
-    if (w->taken)
-        g_hash_table_unref(w->taken);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Weights, weights_clear)
-
-static gboolean weights_open(Weights *w, const char *folder, GError **error)
-{
-    w->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    for (int i = 0; i < 2; i++) {
-        g_autofree char *path = g_build_filename(folder, files[i], NULL);
-        w->files[i] = cg_safetensors_open(path, error);
-        if (!w->files[i])
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static void list_left_over(const Weights *w, GPtrArray *problems)
-{
-    for (int i = 0; i < 2; i++)
-        for (guint k = 0; k < cg_safetensors_count(w->files[i]); k++) {
-            const char *name = cg_safetensors_nth(w->files[i], k)->name;
-            if (!g_hash_table_contains(w->taken, name) &&
-                !g_str_has_suffix(name, ".num_batches_tracked"))
-                g_ptr_array_add(problems, g_strdup_printf("tensor %s is not used", name));
-        }
-}
-
-static CgTensor *lookup(void *source, const char *name, const CgShape *want, GPtrArray *problems)
-{
-    Weights *w = source;
-    char found[CG_SHAPE_TEXT], wanted[CG_SHAPE_TEXT];
-    if (!name) {
-        list_left_over(w, problems);
-        return NULL;
-    }
-    CgSafetensors *file = w->files[!cg_draem_is_reconstructive(name)];
-    const CgSafetensor *entry = cg_safetensors_find(file, name);
-    g_hash_table_add(w->taken, g_strdup(name));
-    if (!entry) {
-        g_ptr_array_add(problems, g_strdup_printf("missing tensor %s", name));
-        return NULL;
-    }
-    if (entry->dtype != CG_F32 && entry->dtype != CG_BF16 && entry->dtype != CG_F16) {
-        g_ptr_array_add(problems, g_strdup_printf("%s is of type %s", name, entry->dtype_name));
-        return NULL;
-    }
-    if (entry->shape.rank != want->rank || !cg_shape_equal(&entry->shape, want)) {
-        g_ptr_array_add(problems, g_strdup_printf("%s is %s instead of %s", name,
-                                                  entry->shape.rank > CG_MAX_RANK
-                                                      ? "of too many dimensions"
-                                                      : cg_shape_text(&entry->shape, found),
-                                                  cg_shape_text(want, wanted)));
-        return NULL;
-    }
-    g_autoptr(CgTensor) t = cg_safetensors_tensor(file, entry);
-    if (!cg_tensor_is_finite(t)) {
-        g_ptr_array_add(problems, g_strdup_printf("%s has numbers that are not finite", name));
-        return NULL;
-    }
-    return g_steal_pointer(&t);
+    g_autofree char *first = g_build_filename(folder, files[0], NULL);
+    g_autofree char *second = g_build_filename(folder, files[1], NULL);
+    return cg_plain_weights_open((const char *const[]){first, second}, 2, error);
 }
 
 static gboolean read_config(const char *folder, CgDraemConfig *config, int *size, char **category,
@@ -110,15 +45,18 @@ static gboolean read_config(const char *folder, CgDraemConfig *config, int *size
 CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *folder, GError **error)
 {
     g_autoptr(CgDetector) d = g_new0(CgDetector, 1);
-    g_auto(Weights) weights = {0};
+    g_autoptr(CgPlainWeights) weights = NULL;
     CgDraemConfig config;
     d->engine = engine;
     d->dtype = dtype;
     if (!read_config(folder, &config, &d->size, &d->category, error) ||
-        !weights_open(&weights, folder, error))
+        !(weights = open_weights(folder, error)))
         return NULL;
-    const CgBuild build = {
-        .engine = engine, .dtype = dtype, .lookup = lookup, .source = &weights, .where = folder};
+    const CgBuild build = {.engine = engine,
+                           .dtype = dtype,
+                           .lookup = cg_plain_weights_lookup,
+                           .source = weights,
+                           .where = folder};
     d->model = cg_draem_new(&build, &config, error);
     return d->model ? g_steal_pointer(&d) : NULL;
 }
@@ -200,26 +138,17 @@ CgImage *cg_detector_overlay(const CgImage *image, const CgMap *map)
 
 /* ---- writing */
 
+static gboolean is_discriminative(const char *name)
+{
+    return !cg_draem_is_reconstructive(name);
+}
+
 static gboolean save_weights(const char *folder, int which, const CgStore *store, CgTensor *block,
                              GError **error)
 {
     g_autofree char *path = g_build_filename(folder, files[which], NULL);
-    g_autoptr(CgSafetensorsWriter) w = cg_safetensors_writer_new();
-    cg_safetensors_writer_metadata(w, "format", "pt");
-    for (guint i = 0; i < cg_store_count(store); i++) {
-        const CgParameter *p = cg_store_nth(store, i);
-        if (which != cg_draem_is_reconstructive(p->name))
-            cg_safetensors_writer_declare(w, p->name, CG_F32, p->shape);
-    }
-    if (!cg_safetensors_writer_begin(w, path, error))
-        return FALSE;
-    for (guint i = 0; i < cg_safetensors_writer_count(w); i++) {
-        const CgParameter *p = cg_store_find(store, cg_safetensors_writer_nth(w, i));
-        if (!cg_safetensors_writer_put(w, cg_tensor_f32(block) + p->offset,
-                                       p->count * sizeof(float), error))
-            return FALSE;
-    }
-    return cg_safetensors_writer_commit(g_steal_pointer(&w), error);
+    return cg_plain_weights_save(
+        path, store, block, which == 0 ? cg_draem_is_reconstructive : is_discriminative, error);
 }
 
 gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, const CgStore *store,
@@ -236,12 +165,5 @@ gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, co
     json_object_set_new(json, "version", json_string(CAGEN_VERSION));
     if (config->training)
         json_object_set(json, "training", config->training);
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
-    if (!text) {
-        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: a name is not UTF-8", path);
-        return FALSE;
-    }
-    const gboolean ok = cg_file_write(path, text, strlen(text), error);
-    free(text);
-    return ok;
+    return cg_json_save(json, path, error);
 }

@@ -12,10 +12,7 @@ static gboolean write_json(json_t *object, const char *folder, const char *name,
 {
     g_autoptr(json_t) owned = object;
     g_autofree char *path = g_build_filename(folder, name, NULL);
-    char *text = json_dumps(owned, JSON_INDENT(2) | JSON_SORT_KEYS);
-    const gboolean ok = cg_file_write(path, text, strlen(text), error);
-    free(text);
-    return ok;
+    return cg_json_save(owned, path, error);
 }
 
 /* A file to be written: where its tensors are, what else it says. */
