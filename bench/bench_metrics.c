@@ -90,7 +90,7 @@ static void run(const Set *s, gboolean bootstrap, Result *out)
         members[i] = TRUE;
     const double ready = cg_seconds();
     g_autoptr(GError) error = NULL;
-    if (!cg_bootstrap(r, members, DRAWS, 1, LIMIT, &out->intervals, &error))
+    if (!cg_bootstrap(r, members, DRAWS, 1, LIMIT, &out->intervals, NULL, &error))
         die(error);
     out->drawing = cg_seconds() - ready;
 }

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "base/system.h"
+#include "metrics/interval.h"
 
 #include <math.h>
 #include <string.h>
@@ -20,21 +21,7 @@ static void draw_weights(const GArray *members, guint units, guint64 seed, guint
     }
 }
 
-static int compare(gconstpointer a, gconstpointer b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(const GArray *sorted, double share)
-{
-    const double at = share * (sorted->len - 1);
-    const guint i = MIN((guint)at, sorted->len - 1), j = MIN(i + 1, sorted->len - 1);
-    const double a = g_array_index(sorted, double, i), b = g_array_index(sorted, double, j);
-    return a + (b - a) * (at - i);
-}
-
-static void interval(const CgMeasures *draws, guint count, CgMeasure m, CgIntervals *out)
+static void find_interval(const CgMeasures *draws, guint count, CgMeasure m, CgIntervals *out)
 {
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
     for (guint i = 0; i < count; i++)
@@ -43,13 +30,11 @@ static void interval(const CgMeasures *draws, guint count, CgMeasure m, CgInterv
     out->low[m] = out->high[m] = NAN;
     if (values->len == 0 || values->len < count / 2)
         return;
-    g_array_sort(values, compare);
-    out->low[m] = percentile(values, 0.025);
-    out->high[m] = percentile(values, 0.975);
+    cg_interval((double *)(void *)values->data, values->len, &out->low[m], &out->high[m]);
 }
 
 gboolean cg_bootstrap(const CgRanking *r, const gboolean *members, guint count, guint64 seed,
-                      double fpr_limit, CgIntervals *out, GError **error)
+                      double fpr_limit, CgIntervals *out, CgMeasures *kept, GError **error)
 {
     const guint units = cg_ranking_units(r);
     g_autoptr(GArray) chosen = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -67,6 +52,8 @@ gboolean cg_bootstrap(const CgRanking *r, const gboolean *members, guint count, 
             return FALSE;
     }
     for (int m = 0; m < CG_MEASURE_COUNT; m++)
-        interval(draws, count, (CgMeasure)m, out);
+        find_interval(draws, count, (CgMeasure)m, out);
+    if (kept)
+        memcpy(kept, draws, count * sizeof *kept);
     return TRUE;
 }

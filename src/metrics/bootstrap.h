@@ -18,8 +18,9 @@ typedef struct {
 
 /* COUNT draws among the units with a MEMBERS [units] other than 0. Draw I depends on (SEED, I) and
  * the number of members alone, so that rankings of the same images (of pixels and of images, of
- * several modes) get the same draws. CG_ERROR_CANCELLED. */
+ * several modes, of several detectors) get the same draws. DRAWS [count], unless NULL, gets what
+ * each of them measured. CG_ERROR_CANCELLED. */
 gboolean cg_bootstrap(const CgRanking *r, const gboolean *members, guint count, guint64 seed,
-                      double fpr_limit, CgIntervals *out, GError **error);
+                      double fpr_limit, CgIntervals *out, CgMeasures *draws, GError **error);
 
 #endif

@@ -59,6 +59,12 @@ static const struct {
     [CG_VALUE_PIXEL_IOU_AT] = {TRUE, CG_MEASURE_IOU_AT},
 };
 
+double cg_evaluation_row_draw(const CgEvaluationRow *row, CgValueKind kind, guint i)
+{
+    const CgMeasures *draws = row->draws[sources[kind].pixels];
+    return draws ? draws[i].value[sources[kind].measure] : NAN;
+}
+
 CgEvaluation *cg_evaluation_new(const CgEvaluationOptions *options)
 {
     CgEvaluation *e = g_new0(CgEvaluation, 1);
@@ -93,6 +99,11 @@ void cg_evaluation_free(CgEvaluation *e)
     g_string_chunk_free(e->state->strings);
     g_array_unref(e->state->images);
     g_free(e->state);
+    for (guint i = 0; i < e->rows->len; i++) {
+        CgEvaluationRow *row = &g_array_index(e->rows, CgEvaluationRow, i);
+        g_free(row->draws[0]);
+        g_free(row->draws[1]);
+    }
     g_array_unref(e->rows);
     g_ptr_array_unref(e->notes);
     g_free(e);
@@ -280,7 +291,7 @@ static void fill_values(CgEvaluation *e, CgEvaluationRow *row, gboolean pixels, 
 }
 
 /* Intervals of ROW, whose images have a weight in WEIGHTS; *DRAWN: whether there are any. */
-static gboolean draw_intervals(const CgEvaluation *e, const CgEvaluationRow *row,
+static gboolean draw_intervals(const CgEvaluation *e, CgEvaluationRow *row, gboolean pixels,
                                const CgRanking *r, const double *weights, CgIntervals *intervals,
                                gboolean *drawn, GError **error)
 {
@@ -291,8 +302,12 @@ static gboolean draw_intervals(const CgEvaluation *e, const CgEvaluationRow *row
         members[u] = weights[u] > 0;
     *drawn = o->bootstrap > 0 && row->good + row->defective >= FEWEST_FOR_INTERVAL &&
              cg_ranking_lack(r, weights) == CG_LACK_NOTHING;
-    return !*drawn ||
-           cg_bootstrap(r, members, o->bootstrap, o->seed, o->fpr_limit, intervals, error);
+    if (!*drawn)
+        return TRUE;
+    if (o->keep_draws && !row->defect)
+        row->draws[pixels] = g_new(CgMeasures, o->bootstrap);
+    return cg_bootstrap(r, members, o->bootstrap, o->seed, o->fpr_limit, intervals,
+                        row->draws[pixels], error);
 }
 
 /* COUNT rows of one mode, from its ranking of pixels or images. */
@@ -309,7 +324,7 @@ static gboolean measure_rows(CgEvaluation *e, CgEvaluationRow *rows, guint count
         const double *w = weights + (gsize)i * units;
         CgIntervals intervals;
         gboolean drawn;
-        if (!draw_intervals(e, &rows[i], r, w, &intervals, &drawn, error))
+        if (!draw_intervals(e, &rows[i], pixels, r, w, &intervals, &drawn, error))
             return FALSE;
         fill_values(e, &rows[i], pixels, r, w, &measures[i], drawn ? &intervals : NULL);
     }

@@ -19,10 +19,11 @@
 
 typedef struct {
     gboolean modes[CG_MODE_COUNT];
-    double fpr_limit; /* of AUPRO, in (0, 1]; 0.3 is usual */
-    double threshold; /* of one more IoU; NaN for none */
-    guint bootstrap;  /* draws for the intervals, 0 for none */
-    guint64 seed;     /* of the draws */
+    double fpr_limit;    /* of AUPRO, in (0, 1]; 0.3 is usual */
+    double threshold;    /* of one more IoU; NaN for none */
+    guint bootstrap;     /* draws for the intervals, 0 for none */
+    guint64 seed;        /* of the draws */
+    gboolean keep_draws; /* what each of them measured stays with the rows of all defect types */
 } CgEvaluationOptions;
 
 typedef struct {
@@ -62,7 +63,11 @@ typedef struct {
     gboolean without_shots; /* the images that somebody learnt from are left out */
     guint good, defective;  /* images */
     CgValue values[CG_VALUE_COUNT];
+    CgMeasures *draws[2]; /* [bootstrap] of the images, of the pixels; NULL: not kept, undefined */
 } CgEvaluationRow;
+
+/* KIND in draw I of ROW; NaN where there is none. */
+double cg_evaluation_row_draw(const CgEvaluationRow *row, CgValueKind kind, guint i);
 
 typedef struct {
     CgEvaluationOptions options;

@@ -1,22 +1,9 @@
 #include "metrics/mean.h"
 
 #include "base/rng.h"
+#include "metrics/interval.h"
 
 #include <math.h>
-
-static int compare(gconstpointer a, gconstpointer b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(const GArray *sorted, double share)
-{
-    const double at = share * (sorted->len - 1);
-    const guint i = MIN((guint)at, sorted->len - 1), j = MIN(i + 1, sorted->len - 1);
-    const double a = g_array_index(sorted, double, i), b = g_array_index(sorted, double, j);
-    return a + (b - a) * (at - i);
-}
 
 static double mean_of_draw(const GArray *finite, guint64 seed, guint draw)
 {
@@ -43,7 +30,7 @@ CgMeanInterval cg_mean_interval(const double *values, guint count, guint64 seed)
         const double mean = mean_of_draw(finite, seed, i);
         g_array_append_val(means, mean);
     }
-    g_array_sort(means, compare);
-    return (CgMeanInterval){sum / finite->len, percentile(means, 0.025), percentile(means, 0.975),
-                            finite->len};
+    CgMeanInterval out = {.mean = sum / finite->len, .count = finite->len};
+    cg_interval((double *)(void *)means->data, means->len, &out.low, &out.high);
+    return out;
 }

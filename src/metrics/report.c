@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "metrics/table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -243,19 +244,7 @@ static char *print_json(const CgReport *r, const GArray *means)
     return line;
 }
 
-/* ---- tables of strings, for everything else */
-
-typedef struct {
-    GPtrArray *rows;    /* char **, each NULL at the end; the first names the columns */
-    GPtrArray *reasons; /* char *, borrowed: footnotes of undefined values */
-} Table;
-
-static void table_clear(Table *t)
-{
-    g_ptr_array_unref(t->rows);
-    g_ptr_array_unref(t->reasons);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Table, table_clear)
+/* ---- tables of strings, for people */
 
 static const CgValueKind shown_values[] = {
     CG_VALUE_IMAGE_AUROC, CG_VALUE_IMAGE_AP,  CG_VALUE_IMAGE_F1,
@@ -264,21 +253,10 @@ static const CgValueKind shown_values[] = {
 static const char *const value_titles[] = {"image AUROC", "AP",    "F1",  "pixel AUROC", "AP",
                                            "F1",          "AUPRO", "IoU", "IoU at T"};
 
-/* Number of the footnote for REASON. */
-static guint footnote(Table *t, const char *reason)
-{
-    guint index;
-    if (!g_ptr_array_find_with_equal_func(t->reasons, reason, g_str_equal, &index)) {
-        index = t->reasons->len;
-        g_ptr_array_add(t->reasons, (gpointer)reason);
-    }
-    return index + 1;
-}
-
-static char *percent(Table *t, const CgValue *v)
+static char *percent(CgTable *t, const CgValue *v)
 {
     if (v->undefined)
-        return g_strdup_printf("- (%u)", footnote(t, v->undefined));
+        return cg_table_undefined(t, v->undefined);
     if (isnan(v->low))
         return g_strdup_printf("%.2f", 100 * v->value);
     return g_strdup_printf("%.2f [%.1f, %.1f]", 100 * v->value, 100 * v->low, 100 * v->high);
@@ -294,172 +272,50 @@ static guint shown_count(const CgReport *r)
     return G_N_ELEMENTS(shown_values) - !any_threshold(r);
 }
 
-/* A name from the disk for people to read. */
-static char *show(const char *name)
-{
-    char *valid = g_utf8_make_valid(name, -1);
-    for (char *p = valid; *p; p++)
-        if ((guchar)*p < ' ' || *p == 127)
-            *p = '?';
-    return valid;
-}
-
-static char **make_cells(const CgReport *r, Table *t, const Line *line)
+static void take_row(CgTable *t, const CgReport *r, const Line *line)
 {
     const CgEvaluationRow *row = &line->row;
     GPtrArray *cells = g_ptr_array_new();
-    g_ptr_array_add(cells, line->category ? show(line->category) : g_strdup("mean"));
+    g_ptr_array_add(cells, line->category ? cg_table_show(line->category) : g_strdup("mean"));
     g_ptr_array_add(cells, g_strdup(cg_mode_name(row->mode)));
     g_ptr_array_add(cells, g_strdup(row->without_shots ? "not few-shot" : "all"));
-    g_ptr_array_add(cells, row->defect ? show(row->defect) : g_strdup("all"));
+    g_ptr_array_add(cells, row->defect ? cg_table_show(row->defect) : g_strdup("all"));
     g_ptr_array_add(cells, g_strdup_printf("%u+%u", row->good, row->defective));
     for (guint i = 0; i < shown_count(r); i++)
         g_ptr_array_add(cells, percent(t, &row->values[shown_values[i]]));
-    g_ptr_array_add(cells, NULL);
-    return (char **)g_ptr_array_free(cells, FALSE);
+    cg_table_take_row(t, cells);
 }
 
-static void table_init(Table *t, const CgReport *r, const GArray *means)
+static void fill_table(CgTable *t, const CgReport *r, const GArray *means)
 {
     static const char *const titles[] = {"category", "mode", "images", "defect", "good+def."};
-    t->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
-    t->reasons = g_ptr_array_new();
     GPtrArray *head = g_ptr_array_new();
     for (size_t i = 0; i < G_N_ELEMENTS(titles); i++)
         g_ptr_array_add(head, g_strdup(titles[i]));
     for (guint i = 0; i < shown_count(r); i++)
         g_ptr_array_add(head, g_strdup(value_titles[i]));
-    g_ptr_array_add(head, NULL);
-    g_ptr_array_add(t->rows, g_ptr_array_free(head, FALSE));
+    cg_table_take_row(t, head);
     for (guint i = 0; i < r->lines->len; i++)
-        g_ptr_array_add(t->rows, make_cells(r, t, nth_line(r, i)));
+        take_row(t, r, nth_line(r, i));
     for (guint i = 0; i < means->len; i++)
-        g_ptr_array_add(t->rows, make_cells(r, t, &g_array_index(means, Line, i)));
-}
-
-/* Footnotes and notes, each line between BEFORE and AFTER. */
-static void print_notes(const CgReport *r, const Table *t, GString *out, const char *before,
-                        const char *after)
-{
-    for (guint i = 0; i < t->reasons->len; i++) {
-        g_autofree char *reason = show(g_ptr_array_index(t->reasons, i));
-        g_string_append_printf(out, "%s(%u) undefined: %s%s", before, i + 1, reason, after);
-    }
-    for (guint i = 0; i < r->notes->len; i++) {
-        g_autofree char *note = show(g_ptr_array_index(r->notes, i));
-        g_string_append_printf(out, "%s%s%s", before, note, after);
-    }
-}
-
-static char *print_text(const CgReport *r, const Table *t)
-{
-    GString *out = g_string_new(NULL);
-    const guint columns = g_strv_length(g_ptr_array_index(t->rows, 0));
-    g_autofree glong *widths = g_new0(glong, columns);
-    for (guint i = 0; i < t->rows->len; i++)
-        for (guint c = 0; c < columns; c++) {
-            char **cells = g_ptr_array_index(t->rows, i);
-            widths[c] = MAX(widths[c], g_utf8_strlen(cells[c], -1));
-        }
-    for (guint i = 0; i < t->rows->len; i++) {
-        char **cells = g_ptr_array_index(t->rows, i);
-        for (guint c = 0; c < columns; c++) {
-            const int pad = (int)(widths[c] - g_utf8_strlen(cells[c], -1));
-            g_string_append_printf(out, "%s%s", c ? "  " : "", cells[c]);
-            if (c + 1 < columns)
-                g_string_append_printf(out, "%*s", pad, "");
-        }
-        g_string_append_c(out, '\n');
-    }
-    print_notes(r, t, out, "", "\n");
-    return g_string_free(out, FALSE);
-}
-
-static char *print_markdown(const CgReport *r, const Table *t)
-{
-    GString *out = g_string_new(NULL);
-    for (guint i = 0; i < t->rows->len; i++) {
-        char **cells = g_ptr_array_index(t->rows, i);
-        for (char **c = cells; *c; c++) {
-            g_auto(GStrv) parts = g_strsplit(*c, "|", -1);
-            g_autofree char *safe = g_strjoinv("\\|", parts);
-            g_string_append_printf(out, "| %s ", safe);
-        }
-        g_string_append(out, "|\n");
-        for (char **c = cells; i == 0 && *c; c++)
-            g_string_append(out, "|---");
-        g_string_append(out, i == 0 ? "|\n" : "");
-    }
-    print_notes(r, t, out, "\n", "\n");
-    return g_string_free(out, FALSE);
-}
-
-static void append_latex(GString *out, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        if (strchr("&%$#_{}", *p))
-            g_string_append_printf(out, "\\%c", *p);
-        else if (*p == '\\')
-            g_string_append(out, "\\textbackslash{}");
-        else if (*p == '~' || *p == '^')
-            g_string_append_printf(out, "\\%c{}", *p);
-        else
-            g_string_append_c(out, *p);
-    }
-}
-
-static char *print_latex(const CgReport *r, const Table *t)
-{
-    GString *out = g_string_new("\\begin{tabular}{llllr");
-    const guint columns = g_strv_length(g_ptr_array_index(t->rows, 0));
-    for (guint c = 5; c < columns; c++)
-        g_string_append_c(out, 'r');
-    g_string_append(out, "}\n\\toprule\n");
-    for (guint i = 0; i < t->rows->len; i++) {
-        char **cells = g_ptr_array_index(t->rows, i);
-        for (char **c = cells; *c; c++) {
-            g_string_append(out, c == cells ? "" : " & ");
-            append_latex(out, *c);
-        }
-        g_string_append(out, i == 0 ? " \\\\\n\\midrule\n" : " \\\\\n");
-    }
-    g_string_append(out, "\\bottomrule\n\\end{tabular}\n");
-    print_notes(r, t, out, "% ", "\n");
-    return g_string_free(out, FALSE);
+        take_row(t, r, &g_array_index(means, Line, i));
+    for (guint i = 0; i < r->notes->len; i++)
+        cg_table_note(t, g_ptr_array_index(r->notes, i));
 }
 
 /* ---- CSV */
 
-static void append_field(GString *out, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        g_string_append(out, text);
-        return;
-    }
-    g_auto(GStrv) parts = g_strsplit(text, "\"", -1);
-    g_autofree char *doubled = g_strjoinv("\"\"", parts);
-    g_string_append_printf(out, "\"%s\"", doubled);
-}
-
-static void append_number(GString *out, double v)
-{
-    char text[G_ASCII_DTOSTR_BUF_SIZE];
-    g_string_append_c(out, ',');
-    if (!isnan(v))
-        g_string_append(out, g_ascii_dtostr(text, sizeof text, v));
-}
-
 static void append_csv_line(GString *out, const Line *line)
 {
     const CgEvaluationRow *row = &line->row;
-    append_field(out, line->category ? line->category : "");
+    cg_csv_field(out, line->category ? line->category : "");
     g_string_append_printf(out, ",%s,%d,", cg_mode_name(row->mode), row->without_shots);
-    append_field(out, row->defect ? row->defect : "");
+    cg_csv_field(out, row->defect ? row->defect : "");
     g_string_append_printf(out, ",%u,%u", row->good, row->defective);
     for (int v = 0; v < CG_VALUE_COUNT; v++) {
-        append_number(out, row->values[v].value);
-        append_number(out, row->values[v].low);
-        append_number(out, row->values[v].high);
+        cg_csv_number(out, row->values[v].value);
+        cg_csv_number(out, row->values[v].low);
+        cg_csv_number(out, row->values[v].high);
     }
     g_string_append_c(out, '\n');
 }
@@ -486,9 +342,10 @@ char *cg_report_print(const CgReport *r, CgReportFormat format)
         return print_json(r, means);
     if (format == CG_REPORT_CSV)
         return print_csv(r, means);
-    g_auto(Table) t = {0};
-    table_init(&t, r, means);
-    return format == CG_REPORT_MD      ? print_markdown(r, &t)
-           : format == CG_REPORT_LATEX ? print_latex(r, &t)
-                                       : print_text(r, &t);
+    g_auto(CgTable) t;
+    cg_table_init(&t, 4);
+    fill_table(&t, r, means);
+    return format == CG_REPORT_MD      ? cg_table_markdown(&t)
+           : format == CG_REPORT_LATEX ? cg_table_latex(&t)
+                                       : cg_table_text(&t);
 }

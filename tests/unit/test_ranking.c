@@ -359,9 +359,9 @@ static void interval_holds_the_measure_and_follows_the_seed(void)
     CgIntervals a, b, c;
     for (int i = 0; i < 12; i++)
         members[i] = TRUE;
-    g_assert_true(cg_bootstrap(r, members, 300, 1, LIMIT, &a, NULL));
-    g_assert_true(cg_bootstrap(r, members, 300, 1, LIMIT, &b, NULL));
-    g_assert_true(cg_bootstrap(r, members, 300, 2, LIMIT, &c, NULL));
+    g_assert_true(cg_bootstrap(r, members, 300, 1, LIMIT, &a, NULL, NULL));
+    g_assert_true(cg_bootstrap(r, members, 300, 1, LIMIT, &b, NULL, NULL));
+    g_assert_true(cg_bootstrap(r, members, 300, 2, LIMIT, &c, NULL, NULL));
     g_assert_cmpmem(&a.low, sizeof a.low, &b.low, sizeof b.low);
     g_assert_cmpfloat(a.low[CG_MEASURE_AP], !=, c.low[CG_MEASURE_AP]);
     for (int k = 0; k <= CG_MEASURE_AP; k++) {
@@ -379,7 +379,7 @@ static void one_image_has_no_spread(void)
     CgMeasures m;
     CgIntervals found;
     cg_ranking_measure(r, 1, weights, LIMIT, &m);
-    g_assert_true(cg_bootstrap(r, members, 20, 1, LIMIT, &found, NULL));
+    g_assert_true(cg_bootstrap(r, members, 20, 1, LIMIT, &found, NULL, NULL));
     for (int k = 0; k <= CG_MEASURE_AUPRO; k++) {
         g_assert_cmpfloat(found.low[k], ==, found.high[k]);
         assert_near(found.low[k], m.value[k]);
