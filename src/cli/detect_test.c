@@ -3,13 +3,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/log.h"
-#include "base/system.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
 #include "metrics/bootstrap.h"
-#include "metrics/pairs.h"
 #include "metrics/report.h"
+#include "pipeline/test_detector.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -103,79 +101,28 @@ static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
 
 typedef struct {
     const Options *options;
-    const CgDetector *detector;
     const CgDataset *dataset;
-    const char *category;
-    const CgSplit *split;
-    CgEvaluation *evaluation;
     GString *scores; /* lines of CSV */
-} Test;
+} Outputs;
 
-static void note_score(Test *t, const CgSample *sample, const CgMap *map)
+static void note_score(Outputs *out, const CgSample *sample, const CgMap *map)
 {
     char score[G_ASCII_DTOSTR_BUF_SIZE];
-    const char *path = cg_dataset_relative(t->dataset, sample->image);
+    const char *path = cg_dataset_relative(out->dataset, sample->image);
     g_auto(GStrv) parts = g_strsplit(path, "\"", -1);
     g_autofree char *quoted = g_strjoinv("\"\"", parts);
     g_ascii_formatd(score, sizeof score, "%.9g", (double)cg_mode_image_score(CG_MODE_DRAEM, map));
-    g_string_append_printf(t->scores, "\"%s\",%s,%s\n", quoted, sample->defect, score);
+    g_string_append_printf(out->scores, "\"%s\",%s,%s\n", quoted, sample->defect, score);
 }
 
-static gboolean test_sample(Test *t, const CgSample *sample, GError **error)
+static gboolean scored(void *data, const CgSample *sample, const CgImage *image, const CgMap *map,
+                       GError **error)
 {
-    const Options *o = t->options;
-    g_autoptr(CgImage) image = cg_image_load(sample->image, NULL, error), mask = NULL;
-    if (!image)
-        return FALSE;
-    g_autoptr(CgMap) map = cg_detector_map(t->detector, image, error);
-    const CgPair pair = {.category = sample->category, .defect = sample->defect, .sample = *sample};
-    if (!map || !cg_pair_load_mask(&pair, image->width, image->height, &mask, error))
-        return FALSE;
-    note_score(t, sample, map);
+    Outputs *out = data;
     g_autofree char *stem = cg_sample_stem(sample);
     g_autofree char *name = g_build_filename(sample->category, "test", sample->defect, stem, NULL);
-    if (!cg_cli_detect_save(o->maps, o->overlays, name, image, map, error))
-        return FALSE;
-    const CgEvaluated evaluated = {.name = sample->image,
-                                   .defect = sample->defect,
-                                   .few_shot =
-                                       t->split && cg_split_has(t->split, t->dataset, sample),
-                                   .map = map,
-                                   .mask = mask};
-    return cg_evaluation_add(t->evaluation, &evaluated, error);
-}
-
-/* The test images of the category, by index. */
-static GArray *list_samples(const Test *t, GError **error)
-{
-    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(guint));
-    for (guint i = 0; i < t->dataset->samples->len; i++) {
-        const CgSample *s = cg_dataset_sample(t->dataset, i);
-        if (s->split == CG_DATASET_TEST && g_str_equal(s->category, t->category))
-            g_array_append_val(found, i);
-    }
-    if (found->len)
-        return g_steal_pointer(&found);
-    g_autofree char *name = cg_cli_dataset_show(t->category);
-    g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                "%s: no test images of category \"%s\"; --category chooses another",
-                t->dataset->root, name);
-    return NULL;
-}
-
-static gboolean test_all(Test *t, GError **error)
-{
-    g_autoptr(GArray) samples = list_samples(t, error);
-    if (!samples)
-        return FALSE;
-    g_autoptr(CgProgress) progress = cg_progress_new("images", samples->len);
-    for (guint i = 0; i < samples->len; i++) {
-        const CgSample *s = cg_dataset_sample(t->dataset, g_array_index(samples, guint, i));
-        if (!cg_cancel_check(error) || !test_sample(t, s, error))
-            return FALSE;
-        cg_progress_update(progress, i + 1, s->defect);
-    }
-    return cg_evaluation_finish(t->evaluation, error);
+    note_score(out, sample, map);
+    return cg_cli_detect_save(out->options->maps, out->options->overlays, name, image, map, error);
 }
 
 /* TEXT to PATH, or to standard output. */
@@ -199,14 +146,15 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
         return FALSE;
     g_autoptr(CgEvaluation) evaluation = cg_evaluation_new(options);
     g_autoptr(GString) scores = g_string_new("image,defect,score\n");
-    Test t = {.options = o,
-              .detector = detector,
-              .dataset = d,
-              .category = o->category ? o->category : detector->category,
-              .split = split,
-              .evaluation = evaluation,
-              .scores = scores};
-    if (!test_all(&t, error) || (o->scores && !write_text(scores->str, o->scores, error)))
+    Outputs out = {.options = o, .dataset = d, .scores = scores};
+    const CgDetectorTest t = {.detector = detector,
+                              .dataset = d,
+                              .category = o->category ? o->category : detector->category,
+                              .split = split,
+                              .scored = scored,
+                              .data = &out};
+    if (!cg_detector_test(&t, evaluation, error) ||
+        (o->scores && !write_text(scores->str, o->scores, error)))
         return FALSE;
     g_autoptr(CgReport) report = cg_report_new();
     cg_report_add(report, t.category, g_steal_pointer(&evaluation), 0);

@@ -24,6 +24,8 @@ static const Command commands[] = {
     {"metrics", "score anomaly maps of any program against a data set", cg_cli_metrics},
     {"detect", "train a detector, test it, score images with it", cg_cli_detect},
     {"model", "convert models", cg_cli_model},
+    {"evaluate", "train and test detectors with several methods, and compare them",
+     cg_cli_evaluate},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
     {"doctor", "tell what this machine can do", cg_cli_doctor},
     {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},

@@ -1,0 +1,39 @@
+/* experiment: methods on categories with seeds, cell by cell, and the table of them.
+ */
+#ifndef CG_PIPELINE_EXPERIMENT_H
+#define CG_PIPELINE_EXPERIMENT_H
+
+#include "pipeline/sources.h"
+
+typedef struct {
+    CgCellOptions options;
+    GPtrArray *categories; /* const char *, of the data set */
+    GPtrArray *methods;    /* CgMethod; what is compared with: the first */
+    GPtrArray *sources;    /* CgSource that were given */
+    GArray *seeds;         /* guint64 */
+    gboolean published;    /* the paper's figures stand beside ours */
+} CgExperiment;
+
+/* The categories in NAMES (commas between), each of which must have normal images to train with
+ * and test images; NULL: all that have, others are told in the log. Pointers into D, freed with
+ * g_ptr_array_unref. */
+GPtrArray *cg_experiment_categories(const CgDataset *d, const char *names, GError **error);
+
+/* Whether the methods' sources are there or can be made. */
+gboolean cg_experiment_check(const CgExperiment *x, GError **error);
+
+/* All cells, the first seed's before the second's, so that a table of all methods is there early.
+ * CgCell, freed with the array. */
+GArray *cg_experiment_cells(const CgExperiment *x);
+/* "bottle/draem+cagen:0.3/0" */
+char *cg_experiment_cell_name(const CgCell *cell);
+
+/* Makes the generated images that the methods ask for and nobody gave. */
+gboolean cg_experiment_make_sources(const CgExperiment *x, GError **error);
+
+/* OUT/table.md, .csv, .tex, .json and, where several ratios were asked for, OUT/ratio.svg and
+ * .png, from the results that are there. *TEXT (nullable) gets the first;
+ * *COUNT (nullable) how many cells are in it. */
+gboolean cg_experiment_table(const CgExperiment *x, char **text, guint *count, GError **error);
+
+#endif

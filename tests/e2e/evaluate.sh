@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# cagen evaluate: cells are trained, tested and compared; stopped or killed it goes on, and ends
+# with the bytes of a run that nobody disturbed, side by side or not.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make --categories hex_nut,leather --size 32 --train 6 --test-good 3 --per-defect 2 --out data -q >/dev/null
+"$CAGEN" dataset split data --shots 1 --out shots.json >/dev/null
+steps=4
+options=(--data data --size 32 --width 2 --batch 2 --lr 2e-3 --dtype f32 --seeds 0,1 --bootstrap 40
+    --methods "draem,cutpaste,draem+crop-paste" --split shots.json)
+evaluate() { # OUT OPTION...
+    "$CAGEN" evaluate "${options[@]}" --steps $steps --out "$@"
+}
+# fewer cells
+some=(--categories hex_nut --methods "draem,cutpaste")
+same_cells() { # A B: those of B are in A too
+    (cd "$2/cells" && find . -type f) | while read -r file; do same_files "$1/cells/$file" "$2/cells/$file"; done
+}
+
+echo "== the plan is told before anything is made"
+evaluate planned --plan >stdout 2>/dev/null
+grep -q "^12 cells, 0 of them done; .* TFLOP to do" stdout || fail "$(cat stdout)"
+[ ! -e planned ] || fail "--plan made a folder"
+
+echo "== tables in four formats, with and without the few-shot images, beside the paper's figures"
+evaluate undisturbed --jobs 1 --threads 1 >stdout 2>stderr
+same_files stdout undisturbed/table.md
+grep -q "^| category | draem | cutpaste | draem+crop-paste:0.3 | paper: DRAEM | paper: CAGen |$" stdout || fail "no head"
+grep -q "^| leather | .* | 98.6 / 75.3 | 99.1 / 71.4 |$" stdout || fail "no row of the paper"
+grep -q "mode draem, without the few-shot images" stdout || fail "no table without few-shot images"
+grep -q "Per cent; means over 2 seeds" stdout || fail "no number of seeds"
+for file in table.csv table.tex table.json; do [ -s undisturbed/$file ] || fail "no $file"; done
+is "rows of the CSV" "$(wc -l <undisturbed/table.csv)" $((1 + 3 * 2 * 3 * 3 * 4))
+[ ! -e undisturbed/trainings ] || fail "trainings were left"
+
+echo "== the figures are those of cagen detect"
+"$CAGEN" detect train --data data --category leather --size 32 --width 2 --steps $steps --batch 2 --lr 2e-3 \
+    --dtype f32 --seed 1 --synthesis cutpaste --out alone -q >/dev/null
+"$CAGEN" detect test --model alone --data data --dtype f32 --mode draem --format csv >alone.csv 2>/dev/null
+want=$(awk -F, 'NR == 2 { print $19 }' alone.csv)
+got=$(tr -d '\n ' <undisturbed/cells/leather/cutpaste/1.json |
+    grep -o '"defect":null,"defective":[0-9]*,"good":3,"mode":"draem","values":.*"pixel_auroc":{[^}]*}' | head -c 3000 |
+    grep -o '"pixel_auroc":{[^}]*}' | head -n1 | grep -o '"value":[0-9.]*' | cut -d: -f2)
+awk -v a="$want" -v b="$got" 'BEGIN { d = a - b; exit !(a > 0 && d < 1e-9 && d > -1e-9) }' || fail "AUROC $got, not $want"
+
+echo "== side by side gives the same bytes"
+evaluate beside --jobs 2 --threads 2 >stdout 2>stderr
+same_files undisturbed/table.json beside/table.json
+diff -r undisturbed/cells beside/cells || fail "other cells"
+
+echo "== a killed run goes on, with the bytes of one that was not"
+"$CAGEN" evaluate "${options[@]}" "${some[@]}" --steps $steps --out killed --jobs 2 --threads 2 -q >/dev/null 2>&1 &
+pid=$!
+for ((i = 0; i < 3000; i++)); do
+    [ -z "$(find killed/cells -name '*.json' 2>/dev/null)" ] || break
+    sleep 0.01
+done
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+[ "$(find killed/cells -name '*.json' | wc -l)" -lt 4 ] || fail "it was done already"
+for ((i = 0; i < 500; i++)); do # what it had begun stops by itself
+    ! evaluate killed "${some[@]}" --jobs 2 --threads 2 >stdout 2>stderr || break
+    grep -q "another cagen is at this cell" stderr || fail "$(cat stderr)"
+    sleep 0.02
+done
+is "cells" "$(find killed/cells -name '*.json' | wc -l)" 4
+same_cells undisturbed killed
+
+echo "== Ctrl-C stops, the same command goes on"
+"$CAGEN" evaluate "${options[@]}" "${some[@]}" --steps $steps --out stopped --jobs 1 --threads 1 --json >/dev/null 2>stopped.stderr &
+pid=$!
+for ((i = 0; i < 3000; i++)); do
+    ! grep -q '"done":2' stopped.stderr 2>/dev/null || break
+    sleep 0.01
+done
+kill -INT $pid
+status=0
+wait $pid || status=$?
+is "exit status" $status 130
+evaluate stopped "${some[@]}" --jobs 1 --threads 1 -q >/dev/null
+same_cells undisturbed stopped
+
+echo "== what is there is taken over by a longer run, and not made again"
+cp -r undisturbed longer
+evaluate longer "${some[@]}" --seeds 0,1,2 --jobs 1 >stdout 2>stderr
+is "new cells" "$(grep -c '^cell ' stderr)" 2
+same_files undisturbed/cells/hex_nut/draem/0.json longer/cells/hex_nut/draem/0.json
+
+echo "== one cell alone, as a job of a cluster"
+evaluate one --only hex_nut/cutpaste/1 -q
+same_files undisturbed/cells/hex_nut/cutpaste/1.json one/cells/hex_nut/cutpaste/1.json
+[ ! -e one/table.md ] || fail "a table of one cell"
+evaluate one --table-only >stdout
+grep -q "^| hex_nut | - ([0-9]) / - ([0-9]) | [0-9.]* / " stdout || fail "$(head -n 6 stdout)"
+grep -q "undefined: not measured yet" stdout || fail "no reason"
+
+echo "== generated images by name, a sweep of ratios and its chart"
+"$CAGEN" augment --method scar --normal data/hex_nut/train/good --category hex_nut --count 4 --out mine -q >/dev/null
+"$CAGEN" evaluate --data data --categories hex_nut --size 32 --width 2 --steps 2 --batch 2 --dtype f32 --seeds 0 \
+    --bootstrap 0 --mode draem --synthetic mine=mine --methods draem+mine --ratio 0,0.5,1 --out sweep -q >stdout
+grep -q "^| category | draem | draem+mine:0.5 | draem+mine:1 |$" stdout || fail "$(cat stdout)"
+[ -s sweep/ratio.svg ] && [ -s sweep/ratio.png ] || fail "no chart"
+
+# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
+refused() {
+    local status=0
+    "${@:4}" >stdout 2>stderr || status=$?
+    is "$1: exit status" $status "$2"
+    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
+    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
+}
+echo "== what was made with other settings is refused, or made anew"
+steps=5 refused "other steps" 2 'was made with "steps" 4, not 5; --redo makes it anew' evaluate undisturbed
+steps=5 evaluate one --only hex_nut/cutpaste/1 --redo -q
+! cmp -s undisturbed/cells/hex_nut/cutpaste/1.json one/cells/hex_nut/cutpaste/1.json || fail "not made anew"
+
+echo "== a category without defects: undefined, with the reason"
+mkdir -p good/part/test
+cp -r data/hex_nut/train good/part/
+cp -r data/hex_nut/test/good good/part/test/
+"$CAGEN" evaluate --data good --size 32 --width 2 --steps 1 --batch 2 --dtype f32 --seeds 0 --mode draem --out none -q >stdout
+grep -q "^| part | - (1) / - (1) |$" stdout || fail "$(cat stdout)"
+grep -q "(1) undefined: no defective pixels" stdout || fail "$(cat stdout)"
+grep -q "undefined: no defective images" stdout || fail "$(cat stdout)"
+
+echo "== what cannot be is told in one line"
+refused "no data" 2 "--data DIR is missing" "$CAGEN" evaluate --out x
+refused "no such folder" 1 "nowhere" evaluate x --data nowhere
+refused "method" 2 'method "magic": it must begin with draem' evaluate x --methods magic
+refused "source" 2 'there is no source "cagen"; --synthetic cagen=DIR' evaluate x --methods draem+cagen
+refused "ratio" 2 "--ratio is numbers from 0 to 1" evaluate x --ratio 0.3,2
+refused "seeds" 2 "--seeds are whole numbers" evaluate x --seeds 0,a
+refused "seed twice" 2 "--seeds has one twice" evaluate x --seeds 1,1
+refused "size" 2 "--size must be a multiple of 32" evaluate x --size 40
+refused "category" 1 'category "gear": there is no such category' evaluate x --categories gear
+refused "nothing to test" 1 "no category has both" "$CAGEN" evaluate --data data/hex_nut/train --out x
+refused "no manifest" 1 "manifest.jsonl" evaluate x --synthetic data --methods draem+cagen --jobs 1
+refused "name" 2 "NAME=DIR" evaluate x --synthetic 9=data
+refused "only" 2 "--only a/b/0 is none of the cells" evaluate x --only a/b/0
+refused "no split" 2 "--split FILE is needed" "$CAGEN" evaluate --data data --methods draem+crop-paste --out x
+refused "a cell's failure" 1 "hex_nut/draem+cagen:0.3/0: " evaluate x --synthetic data --methods draem+cagen --categories hex_nut --seeds 0 --jobs 2
+mkdir -p broken/cells/hex_nut/draem
+cp undisturbed/cells/hex_nut/draem/0.* broken/cells/hex_nut/draem/
+head -c 200 undisturbed/cells/hex_nut/draem/0.json >broken/cells/hex_nut/draem/0.json
+refused "half a result" 1 "broken/cells/hex_nut/draem/0.json" evaluate broken
