@@ -46,6 +46,7 @@ build|has_package vips >= 8.13|libvips 8.13 or newer|libvips-dev|vips-devel|libv
 build|has_package cairo >= 1.16|cairo 1.16 or newer|libcairo2-dev|cairo-devel|cairo|cairo
 build|has_package jansson >= 2.12|jansson 2.12 or newer|libjansson-dev|jansson-devel|jansson|jansson
 build|has_package zlib|zlib|zlib1g-dev|zlib-devel|zlib|zlib
+build|has_package libcurl >= 7.85|libcurl 7.85 or newer|libcurl4-openssl-dev|libcurl-devel|curl|curl
 build|has_header dnnl.h|oneDNN 2.6 or 3.x|libdnnl-dev|onednn-devel|onednn|onednn
 check|has_command clang-format|clang-format 14 (only for the layout check)|clang-format|clang-tools-extra|clang|clang-format
 asan|has_command clang|clang|clang|clang|clang|llvm

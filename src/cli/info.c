@@ -84,6 +84,7 @@ int cg_cli_info(int argc, char **argv)
     if (!parse_options(argc, argv, &o, &error))
         return cg_cli_fail(error);
     for (char **path = o.paths; *path; path++) {
+        cg_cli_find_model(path);
         g_autoptr(GPtrArray) found = cg_inspect(*path, o.values, &error);
         if (!found)
             return cg_cli_fail(error);

@@ -23,7 +23,7 @@ static const Command commands[] = {
     {"dataset", "look at, check and split data sets", cg_cli_dataset},
     {"metrics", "score anomaly maps of any program against a data set", cg_cli_metrics},
     {"detect", "train a detector, test it, score images with it", cg_cli_detect},
-    {"model", "convert models", cg_cli_model},
+    {"model", "fetch, check and convert models", cg_cli_model},
     {"evaluate", "train and test detectors with several methods, and compare them",
      cg_cli_evaluate},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},

@@ -14,6 +14,9 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
+    {"fetch", "download a model from a hub", cg_cli_model_fetch},
+    {"list", "tell which models were fetched", cg_cli_model_list},
+    {"verify", "check fetched models against their hashes", cg_cli_model_verify},
     {"convert", "write a model in another form or number type", cg_cli_model_convert},
 };
 

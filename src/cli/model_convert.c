@@ -59,6 +59,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
                       "Writes a model in another form or with another type of numbers.",
                       description, entries, error))
         return FALSE;
+    if (o->from)
+        cg_cli_find_model(o->from);
     o->convert = (CgConvertOptions){.from = o->from ? *o->from : NULL,
                                     .to = o->out,
                                     .dtype = CG_DTYPE_COUNT,

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/system.h"
+#include "hub/cache.h"
+#include "hub/settings.h"
 
 #define MAX_THREADS 1024
 
@@ -11,6 +13,28 @@ int cg_cli_fail(GError *error)
     cg_log_error("%s", error->message);
     g_error_free(error);
     return code;
+}
+
+void cg_cli_find_model(char **path)
+{
+    if (!*path || g_file_test(*path, G_FILE_TEST_EXISTS) || !cg_hub_is_id(*path))
+        return;
+    g_autofree char *cache = cg_hub_cache_folder();
+    char *folder = cg_hub_snapshot(cache, *path, "main");
+    if (!folder)
+        return;
+    g_free(*path);
+    *path = folder;
+}
+
+/* Options that name a model or a part of one. */
+static void find_models(const GOptionEntry *entries)
+{
+    static const char *const names[] = {"model",  "controlnet", "vae", "tokenizer",
+                                        "config", "from",       NULL};
+    for (; entries->long_name; entries++)
+        if (entries->arg == G_OPTION_ARG_FILENAME && g_strv_contains(names, entries->long_name))
+            cg_cli_find_model(entries->arg_data);
 }
 
 gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *usage,
@@ -34,6 +58,7 @@ gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *
                     command, (*argv)[1], command);
         return FALSE;
     }
+    find_models(entries);
     return TRUE;
 }
 

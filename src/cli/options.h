@@ -7,9 +7,14 @@
 /* Prints the error as one line on standard error and returns the exit code for it. Frees ERROR. */
 int cg_cli_fail(GError *error);
 
+/* Replaces *PATH (NULL is fine) by the folder in the cache when nothing of that name is there and a
+ * model of that name was fetched: "org/name". */
+void cg_cli_find_model(char **path);
+
 /* Parses ARGV by ENTRIES (GOption syntax in USAGE: "IMAGE..."), with SUMMARY above and DESCRIPTION
  * (nullable) below the list in --help. Bytes are taken as given, whatever the locale. What is left
- * over is an error unless ENTRIES have G_OPTION_REMAINING. */
+ * over is an error unless ENTRIES have G_OPTION_REMAINING. What --model, --controlnet, --vae,
+ * --tokenizer, --config and --from name may be a fetched model (cg_cli_find_model). */
 gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *usage,
                       const char *summary, const char *description, const GOptionEntry *entries,
                       GError **error);

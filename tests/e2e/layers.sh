@@ -13,7 +13,7 @@ check_tree() {
     (cd "$root" && { find include src examples -name '*.[ch]' 2>/dev/null || true; } |
         LC_ALL=C sort | xargs -r awk '
     BEGIN {
-        count = split("cagen base tensor engine autograd ops nn models diffusion image synthesis " \
+        count = split("cagen base hub tensor engine autograd ops nn models diffusion image synthesis " \
                       "datasets metrics embedding pipeline cli", layers, " ")
         for (i = 1; i <= count; i++) rank[layers[i]] = i
     }
@@ -46,6 +46,8 @@ check_tree() {
             wrong("only src/engine/cpu/onednn* includes " name)
         if (name ~ /^(vips|cairo)/ && FILENAME !~ /^src\/image\//)
             wrong("only src/image/ includes " name)
+        if (name ~ /^curl\// && FILENAME !~ /^src\/hub\//)
+            wrong("only src/hub/ includes " name)
         if (name ~ /^(cuda|cudnn|cublas)/ && FILENAME !~ /^src\/engine\/cuda\//)
             wrong("only src/engine/cuda/ includes " name)
         if (name ~ /(intrin|arm_neon|cpuid)\.h$/ && !engine)
@@ -98,6 +100,7 @@ plant src/ops/a.c '#include <dnnl.h>'
 plant src/engine/cpu/attention.c '#include <dnnl.h>'
 plant src/pipeline/a.c '#include <vips/vips.h>'
 plant src/pipeline/a.c '#include <cairo.h>'
+plant src/pipeline/a.c '#include <curl/curl.h>'
 plant src/tensor/a.c '#include <immintrin.h>'
 plant src/ops/a.c '#ifdef __AVX512F__'
 plant src/ops/a.c '#if defined(__x86_64__)'
