@@ -26,6 +26,7 @@ static const Command commands[] = {
     {"model", "fetch, check and convert models", cg_cli_model},
     {"evaluate", "train and test detectors with several methods, and compare them",
      cg_cli_evaluate},
+    {"figure", "draw methods side by side, or as points with their distances", cg_cli_figure},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
     {"doctor", "tell what this machine can do", cg_cli_doctor},
     {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},

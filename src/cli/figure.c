@@ -1,0 +1,314 @@
+/* cagen figure: the paper's figures 1, 2 and 4, of anybody's pictures. */
+#include "cli/commands.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/options.h"
+#include "pipeline/figures.h"
+#include "pipeline/likeness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ROWS    200
+#define MAX_COLUMNS 32
+#define MAX_COUNT   20000
+#define MAX_DRAWS   10000
+
+typedef struct {
+    CgCliCompute compute;
+    char **groups, **which;
+    char *data, *good, *real, *category, *out, *features, *init;
+    int rows, columns, cell, count, iterations, bootstrap;
+    double perplexity, angle;
+    gboolean whole;
+    gint64 seed;
+} Options;
+
+static void options_clear(Options *o)
+{
+    char *const text[] = {o->data, o->good, o->real, o->category, o->out, o->features, o->init};
+    cg_cli_compute_clear(&o->compute);
+    for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
+        g_free(text[i]);
+    g_strfreev(o->groups);
+    g_strfreev(o->which);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+static const char description[] =
+    "  1  normal image, mask, a result of every group and a real defect, in rows (PNG)\n"
+    "  2  the same normal image and mask with several prompts, of one group (PNG)\n"
+    "  4  all pictures as points by t-SNE (PNG, SVG and PDF), and numbers to check it by\n"
+    "     (JSON and Markdown): distances of each group from the real defects, with intervals\n\n"
+    "A group is a folder that cagen generate or augment made, a data set (its defective images),\n"
+    "or for figure 4 a file of features, [pictures, numbers] in .npy or .safetensors.\n\n"
+    "Example:\n"
+    "  cagen figure 4 --data mvtec --category bottle --group CutPaste=cut/ --group DRAEM=dr/ \\\n"
+    "      --group CAGen=gen/ --out figures";
+
+static gboolean usage(GError **error, const char *message)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "figure: %s; see cagen figure --help", message);
+    return FALSE;
+}
+
+static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
+{
+    *o = (Options){.rows = 4,
+                   .columns = 6,
+                   .cell = 192,
+                   .count = 150,
+                   .iterations = 1000,
+                   .bootstrap = 1000,
+                   .perplexity = 30,
+                   .angle = -1};
+    const GOptionEntry entries[] = {
+        {"group", 'g', 0, G_OPTION_ARG_FILENAME_ARRAY, &o->groups,
+         "a group of synthetic defects; again for each", "NAME=PATH"},
+        {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o->data,
+         "data set: its good and its defective images are two groups more", "DIR"},
+        {"good", 0, 0, G_OPTION_ARG_FILENAME, &o->good, "or good ones from here", "PATH"},
+        {"real", 0, 0, G_OPTION_ARG_FILENAME, &o->real, "or real defects from here", "PATH"},
+        {"category", 'c', 0, G_OPTION_ARG_FILENAME, &o->category, "only this category", "NAME"},
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder to write to (default: .)", "DIR"},
+        {"rows", 0, 0, G_OPTION_ARG_INT, &o->rows, "1, 2: rows (default: 4)", "N"},
+        {"columns", 0, 0, G_OPTION_ARG_INT, &o->columns, "2: most prompts (default: 6)", "N"},
+        {"cell", 0, 0, G_OPTION_ARG_INT, &o->cell, "1, 2: pixels of a picture (default: 192)", "N"},
+        {"count", 'n', 0, G_OPTION_ARG_INT, &o->count,
+         "4: most pictures of a group, taken evenly (default: 150)", "N"},
+        {"features", 0, 0, G_OPTION_ARG_FILENAME, &o->features,
+         "4: what pictures are told apart by: pixels (default), 16 x 16 of them", "NAME"},
+        {"whole", 0, 0, G_OPTION_ARG_NONE, &o->whole,
+         "4: whole pictures, not the part around the mask", NULL},
+        {"perplexity", 0, 0, G_OPTION_ARG_DOUBLE, &o->perplexity, "4: (default: 30)", "X"},
+        {"iterations", 0, 0, G_OPTION_ARG_INT, &o->iterations, "4: (default: 1000)", "N"},
+        {"angle", 0, 0, G_OPTION_ARG_DOUBLE, &o->angle,
+         "4: of Barnes-Hut, 0 is exact (default: 0, from 1000 pictures on 0.5)", "X"},
+        {"init", 0, 0, G_OPTION_ARG_STRING, &o->init, "4: pca (default) or random", "NAME"},
+        {"bootstrap", 0, 0, G_OPTION_ARG_INT, &o->bootstrap,
+         "4: draws for the intervals (default: 1000)", "N"},
+        {"seed", 's', 0, G_OPTION_ARG_INT64, &o->seed, "4: (default: 0)", "S"},
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->which, NULL, NULL},
+        CG_CLI_COMMON_ENTRIES(&o->compute),
+    };
+    return cg_cli_parse(&argc, &argv, "figure", "1|2|4",
+                        "Draws samples of several methods side by side, or as points of a plane "
+                        "with the distances between them.",
+                        description, entries, error);
+}
+
+static gboolean check_options(const Options *o, GError **error)
+{
+    if (!o->which || o->which[1] || strlen(o->which[0]) != 1 || !strchr("124", *o->which[0]))
+        return usage(error, "which figure: 1, 2 or 4");
+    if (!o->groups)
+        return usage(error, "at least one --group NAME=PATH is needed");
+    if (*o->which[0] == '2' && o->groups[1])
+        return usage(error, "figure 2 is of one --group");
+    if (o->rows < 1 || o->rows > MAX_ROWS || o->columns < 2 || o->columns > MAX_COLUMNS)
+        return usage(error, "--rows can be 1 to 200, --columns 2 to 32");
+    if (o->cell < 32 || o->cell > 2048)
+        return usage(error, "--cell can be 32 to 2048");
+    if (o->count < 2 || o->count > MAX_COUNT)
+        return usage(error, "--count can be 2 to 20000");
+    if (!(o->perplexity > 1 && o->perplexity < 10000))
+        return usage(error, "--perplexity must be above 1");
+    if (o->iterations < 1 || o->iterations > 1000000)
+        return usage(error, "--iterations can be 1 to 1000000");
+    if (!(o->angle == -1 || (o->angle >= 0 && o->angle <= 0.7)))
+        return usage(error, "--angle can be 0 to 0.7");
+    if (o->init && !g_str_equal(o->init, "pca") && !g_str_equal(o->init, "random"))
+        return usage(error, "--init can be pca or random");
+    if (o->bootstrap < 0 || o->bootstrap > MAX_DRAWS)
+        return usage(error, "--bootstrap can be 0 to 10000");
+    if (o->seed < 0)
+        return usage(error, "--seed must not be negative");
+    if (o->features && !g_str_equal(o->features, "pixels"))
+        return usage(error, "--features knows pixels; features of a network come as files");
+    return TRUE;
+}
+
+/* ---- groups */
+
+static CgGroup *open_group(const Options *o, const char *argument, GError **error)
+{
+    const char *equals = strchr(argument, '=');
+    if (!equals || equals == argument || !equals[1]) {
+        usage(error, "--group is NAME=PATH");
+        return NULL;
+    }
+    g_autofree char *name = g_strndup(argument, (gsize)(equals - argument));
+    return cg_group_open(name, equals + 1, CG_GROUP_DEFECTIVE, o->category, error);
+}
+
+/* The groups of --group. */
+static GPtrArray *open_groups(const Options *o, GError **error)
+{
+    g_autoptr(GPtrArray) groups = g_ptr_array_new_with_free_func((GDestroyNotify)cg_group_free);
+    for (char **argument = o->groups; *argument; argument++) {
+        CgGroup *g = open_group(o, *argument, error);
+        if (!g)
+            return NULL;
+        g_ptr_array_add(groups, g);
+    }
+    return g_steal_pointer(&groups);
+}
+
+/* The group of good or of defective pictures; *GROUP NULL when none was given. */
+static gboolean open_real(const Options *o, CgGroupKind kind, CgGroup **group, GError **error)
+{
+    const char *given = kind == CG_GROUP_GOOD ? o->good : o->real;
+    const char *path = given ? given : o->data;
+    *group = NULL;
+    if (path)
+        *group = cg_group_open(kind == CG_GROUP_GOOD ? "normal" : "real", path, kind, o->category,
+                               error);
+    return *group || !path;
+}
+
+static gboolean need_pictures(GPtrArray *groups, GError **error)
+{
+    for (guint i = 0; i < groups->len; i++) {
+        const CgGroup *g = g_ptr_array_index(groups, i);
+        if (g->images->len == 0)
+            return usage(error, "this figure shows pictures; a file of features has none");
+    }
+    return TRUE;
+}
+
+/* ---- figures */
+
+static char *out_path(const Options *o, const char *name)
+{
+    return g_build_filename(o->out ? o->out : ".", name, NULL);
+}
+
+static gboolean save_sheet(const Options *o, const CgImage *sheet, const char *name, GError **error)
+{
+    g_autofree char *path = out_path(o, name);
+    if (!sheet || !cg_image_save_png(sheet, path, error))
+        return FALSE;
+    printf("%s\n", path);
+    return TRUE;
+}
+
+static gboolean draw_samples(const Options *o, GError **error)
+{
+    g_autoptr(CgGroup) real = NULL;
+    g_autoptr(GPtrArray) groups = open_groups(o, error);
+    if (!groups || !need_pictures(groups, error) || !open_real(o, CG_GROUP_DEFECTIVE, &real, error))
+        return FALSE;
+    g_autoptr(CgImage) sheet = cg_figure_samples(groups, real, o->rows, o->cell, error);
+    return save_sheet(o, sheet, "figure1.png", error);
+}
+
+static gboolean draw_prompts(const Options *o, GError **error)
+{
+    g_autoptr(GPtrArray) groups = open_groups(o, error);
+    if (!groups || !need_pictures(groups, error))
+        return FALSE;
+    g_autoptr(CgImage) sheet =
+        cg_figure_prompts(g_ptr_array_index(groups, 0), o->rows, o->columns, o->cell, error);
+    return save_sheet(o, sheet, "figure2.png", error);
+}
+
+static gboolean write_text(const Options *o, const char *name, const char *text, GError **error)
+{
+    g_autofree char *path = out_path(o, name);
+    if (!cg_file_write(path, text, strlen(text), error))
+        return FALSE;
+    printf("%s\n", path);
+    return TRUE;
+}
+
+static gboolean save_likeness(const Options *o, const CgLikeness *l, GError **error)
+{
+    static const char *const pictures[] = {"figure4.png", "figure4.svg", "figure4.pdf"};
+    for (size_t i = 0; i < G_N_ELEMENTS(pictures); i++) {
+        g_autofree char *path = out_path(o, pictures[i]);
+        if (!cg_likeness_draw(l, o->category, path, error))
+            return FALSE;
+        printf("%s\n", path);
+    }
+    g_autoptr(json_t) json = cg_likeness_json(l);
+    char *dumped = json_dumps(json, JSON_COMPACT);
+    g_autofree char *table = cg_likeness_markdown(l);
+    const gboolean ok =
+        write_text(o, "figure4.json", dumped, error) && write_text(o, "figure4.md", table, error);
+    free(dumped);
+    return ok;
+}
+
+/* Thins out groups and gives them features. Good pictures have no masks: REAL (nullable) lends
+ * theirs. */
+static gboolean prepare(const Options *o, GPtrArray *groups, const CgGroup *real, GError **error)
+{
+    for (guint i = groups->len; i-- > 0;) {
+        CgGroup *g = g_ptr_array_index(groups, i);
+        cg_group_thin_out(g, (guint)o->count);
+        if (real && g != real)
+            cg_group_lend_masks(g, real);
+        if (!g->features && !cg_group_describe_pixels(g, !o->whole, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static CgTsne tsne_settings(const Options *o, GPtrArray *groups)
+{
+    size_t total = 0;
+    for (guint i = 0; i < groups->len; i++)
+        total += ((const CgGroup *)g_ptr_array_index(groups, i))->features->count;
+    CgTsne t = cg_tsne_defaults();
+    t.perplexity = o->perplexity;
+    t.iterations = o->iterations;
+    t.angle = o->angle >= 0 ? o->angle : total >= CG_TSNE_EXACT_MAX ? 0.5 : 0;
+    t.random = g_strcmp0(o->init, "random") == 0;
+    t.seed = (guint64)o->seed;
+    return t;
+}
+
+static gboolean draw_likeness(const Options *o, GError **error)
+{
+    CgGroup *good = NULL, *real = NULL;
+    g_autoptr(GPtrArray) groups = open_groups(o, error);
+    if (!groups || !open_real(o, CG_GROUP_DEFECTIVE, &real, error))
+        return FALSE;
+    if (real)
+        g_ptr_array_insert(groups, 0, real);
+    if (!open_real(o, CG_GROUP_GOOD, &good, error))
+        return FALSE;
+    if (good)
+        g_ptr_array_insert(groups, 0, good);
+    if (!prepare(o, groups, real, error))
+        return FALSE;
+    g_auto(CgLikeness) l = {.groups = groups,
+                            .good = good ? 0 : -1,
+                            .real = real ? (good ? 1 : 0) : -1,
+                            .features = o->whole ? "pixels, 16 x 16, of whole pictures"
+                                                 : "pixels, 16 x 16, around the masks",
+                            .tsne = tsne_settings(o, groups),
+                            .draws = (guint)o->bootstrap,
+                            .seed = (guint64)o->seed};
+    return cg_likeness_measure(&l, error) && save_likeness(o, &l, error);
+}
+
+static gboolean run(int argc, char **argv, GError **error)
+{
+    g_auto(Options) o = {0};
+    if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
+        !cg_cli_common_start(&o.compute, error) || (o.out && !cg_file_make_directory(o.out, error)))
+        return FALSE;
+    return *o.which[0] == '1'   ? draw_samples(&o, error)
+           : *o.which[0] == '2' ? draw_prompts(&o, error)
+                                : draw_likeness(&o, error);
+}
+
+int cg_cli_figure(int argc, char **argv)
+{
+    GError *error = NULL;
+    return run(argc, argv, &error) ? 0 : cg_cli_fail(error);
+}

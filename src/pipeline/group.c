@@ -1,0 +1,238 @@
+#include "pipeline/group.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "datasets/dataset.h"
+#include "pipeline/manifest.h"
+
+#include <string.h>
+
+static void image_free(gpointer data)
+{
+    CgGroupImage *image = data;
+    g_free(image->image);
+    g_free(image->mask);
+    g_free(image->normal);
+    g_free(image->prompt);
+    g_free(image);
+}
+
+void cg_group_free(CgGroup *g)
+{
+    if (!g)
+        return;
+    g_free(g->name);
+    g_free(g->path);
+    g_ptr_array_unref(g->images);
+    cg_features_free(g->features);
+    g_free(g);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static char *below(const char *folder, const char *path)
+{
+    if (!path)
+        return NULL;
+    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
+}
+
+static gboolean is_good(const json_t *row)
+{
+    const char *defect = text_of(row, "defect");
+    return defect && cg_name_is_good(defect);
+}
+
+/* From a manifest, ours or of cagen dataset make. */
+static void add_rows(CgGroup *g, GPtrArray *rows, CgGroupKind kind, const char *category)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        const json_t *row = g_ptr_array_index(rows, i), *job = json_object_get(row, "job");
+        if (json_is_false(json_object_get(row, "kept")) || !text_of(row, "image") ||
+            is_good(row) != (kind == CG_GROUP_GOOD) ||
+            (category && g_strcmp0(category, text_of(row, "category")) != 0))
+            continue;
+        CgGroupImage *image = g_new0(CgGroupImage, 1);
+        image->image = below(g->path, text_of(row, "image"));
+        image->mask = below(g->path, text_of(row, "mask"));
+        image->normal = below(g->path, text_of(job, "normal") ? text_of(job, "normal")
+                                                              : text_of(row, "normal"));
+        image->prompt = g_strdup(text_of(row, "prompt"));
+        g_ptr_array_add(g->images, image);
+    }
+}
+
+static gboolean add_samples(CgGroup *g, CgGroupKind kind, const char *category, GError **error)
+{
+    g_autoptr(CgDataset) d = cg_dataset_open(g->path, CG_LAYOUT_AUTO, error);
+    if (!d)
+        return FALSE;
+    for (guint i = 0; i < d->samples->len; i++) {
+        const CgSample *s = cg_dataset_sample(d, i);
+        if (cg_sample_is_good(s) != (kind == CG_GROUP_GOOD) ||
+            (category && !g_str_equal(category, s->category)))
+            continue;
+        CgGroupImage *image = g_new0(CgGroupImage, 1);
+        image->image = g_strdup(s->image);
+        image->mask =
+            s->mask && !g_file_test(s->mask, G_FILE_TEST_IS_DIR) ? g_strdup(s->mask) : NULL;
+        g_ptr_array_add(g->images, image);
+    }
+    return TRUE;
+}
+
+static gboolean list(CgGroup *g, CgGroupKind kind, const char *category, GError **error)
+{
+    g_autofree char *manifest = g_build_filename(g->path, "manifest.jsonl", NULL);
+    if (g_file_test(manifest, G_FILE_TEST_EXISTS)) {
+        g_autoptr(GPtrArray) rows = cg_manifest_read(g->path, error);
+        if (!rows)
+            return FALSE;
+        add_rows(g, rows, kind, category);
+    } else if (!add_samples(g, kind, category, error)) {
+        return FALSE;
+    }
+    if (g->images->len == 0)
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no %s images%s%s", g->path,
+                    kind == CG_GROUP_GOOD ? "good" : "defective", category ? " of category " : "",
+                    category ? category : "");
+    return g->images->len > 0;
+}
+
+CgGroup *cg_group_open(const char *name, const char *path, CgGroupKind kind, const char *category,
+                       GError **error)
+{
+    g_autoptr(CgGroup) g = g_new0(CgGroup, 1);
+    g->name = g_utf8_make_valid(name, -1);
+    g->path = g_strdup(path);
+    g->images = g_ptr_array_new_with_free_func(image_free);
+    if (g_str_has_suffix(path, ".npy") || g_str_has_suffix(path, ".safetensors")) {
+        g->features = cg_features_load(path, error);
+        return g->features ? g_steal_pointer(&g) : NULL;
+    }
+    return list(g, kind, category, error) ? g_steal_pointer(&g) : NULL;
+}
+
+static void thin_out_images(CgGroup *g, guint count)
+{
+    GPtrArray *few = g_ptr_array_new_with_free_func(image_free);
+    const guint all = g->images->len;
+    for (guint i = 0; i < count; i++) {
+        gpointer *place = &g->images->pdata[(guint64)i * all / count];
+        g_ptr_array_add(few, g_steal_pointer(place));
+    }
+    g_ptr_array_set_free_func(g->images, NULL);
+    for (guint i = 0; i < all; i++)
+        if (g->images->pdata[i])
+            image_free(g->images->pdata[i]);
+    g_ptr_array_unref(g->images);
+    g->images = few;
+}
+
+void cg_group_thin_out(CgGroup *g, guint count)
+{
+    if (g->images->len > count)
+        thin_out_images(g, count);
+    if (!g->features || g->features->count <= count)
+        return;
+    CgFeatures *few = cg_features_new(count, g->features->width);
+    for (guint i = 0; i < count; i++)
+        memcpy(cg_features_row(few, i),
+               cg_features_row(g->features, (size_t)i * g->features->count / count),
+               few->width * sizeof *few->values);
+    cg_features_free(g->features);
+    g->features = few;
+}
+
+void cg_group_lend_masks(CgGroup *g, const CgGroup *from)
+{
+    guint next = 0;
+    for (guint i = 0; i < g->images->len; i++) {
+        CgGroupImage *image = g_ptr_array_index(g->images, i);
+        image->lent = !image->mask;
+        for (guint tried = 0; !image->mask && tried < from->images->len; tried++, next++)
+            image->mask = g_strdup(cg_group_image(from, next % from->images->len)->mask);
+    }
+}
+
+CgImage *cg_group_crop(const CgImage *image, const CgImage *mask)
+{
+    int left = image->width, top = image->height, right = -1, bottom = -1;
+    for (int y = 0; mask && y < mask->height; y++)
+        for (int x = 0; x < mask->width; x++)
+            if (mask->pixels[(size_t)y * (size_t)mask->width + (size_t)x]) {
+                left = MIN(left, x);
+                right = MAX(right, x);
+                top = MIN(top, y);
+                bottom = MAX(bottom, y);
+            }
+    if (right < 0)
+        return cg_image_copy(image);
+    const int longer = MAX(right - left, bottom - top) + 1;
+    const int wanted = MAX(longer * 3 / 2, MAX(image->width, image->height) / 4);
+    const int side = MIN(wanted, MIN(image->width, image->height));
+    const int x = CLAMP((left + right + 1 - side) / 2, 0, image->width - side);
+    const int y = CLAMP((top + bottom + 1 - side) / 2, 0, image->height - side);
+    return cg_image_crop(image, x, y, side, side);
+}
+
+static CgImage *load_part(const CgGroupImage *source, gboolean around_mask, GError **error)
+{
+    g_autoptr(CgImage) image = cg_image_load(source->image, NULL, error);
+    if (!image || !around_mask || !source->mask)
+        return g_steal_pointer(&image);
+    g_autoptr(CgImage) mask = cg_image_load_mask(source->mask, error);
+    if (!mask)
+        return NULL;
+    if (source->lent) {
+        g_autoptr(CgImage) fitted = cg_image_resize_nearest(mask, image->width, image->height);
+        return cg_group_crop(image, fitted);
+    }
+    if (mask->width != image->width || mask->height != image->height) {
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d", source->mask,
+                    mask->width, mask->height, source->image, image->width, image->height);
+        return NULL;
+    }
+    return cg_group_crop(image, mask);
+}
+
+static gboolean describe_pixels(const CgGroupImage *source, gboolean around_mask, float *row,
+                                GError **error)
+{
+    g_autoptr(CgImage) part = load_part(source, around_mask, error);
+    if (!part)
+        return FALSE;
+    g_autoptr(CgImage) small = cg_image_resize(part, CG_GROUP_PIXELS, CG_GROUP_PIXELS);
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(small);
+    for (int i = 0; i < 3 * CG_GROUP_PIXELS * CG_GROUP_PIXELS; i++)
+        row[i] = rgb->pixels[i] / 255.0f;
+    return TRUE;
+}
+
+gboolean cg_group_describe_pixels(CgGroup *g, gboolean around_masks, GError **error)
+{
+    g_autoptr(CgFeatures) f =
+        cg_features_new(g->images->len, 3 * CG_GROUP_PIXELS * CG_GROUP_PIXELS);
+    GError *first = NULL;
+#pragma omp parallel for schedule(dynamic) num_threads(cg_threads())
+    for (guint i = 0; i < g->images->len; i++) {
+        GError *mine = NULL;
+        if (!g_atomic_pointer_get(&first) && cg_cancel_check(&mine) &&
+            describe_pixels(cg_group_image(g, i), around_masks, cg_features_row(f, i), &mine))
+            continue;
+#pragma omp critical(cg_group_error)
+        if (mine && !first)
+            g_atomic_pointer_set(&first, g_steal_pointer(&mine));
+        g_clear_error(&mine);
+    }
+    if (first) {
+        g_propagate_error(error, first);
+        return FALSE;
+    }
+    g->features = g_steal_pointer(&f);
+    return TRUE;
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# cagen figure: samples side by side, prompts side by side, and groups as points with numbers.
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make -q --out drawn --categories hex_nut --size 32 --train 12 --test-good 4 --per-defect 6 \
+    >/dev/null
+"$CAGEN" augment -q --method cutpaste --normal drawn/hex_nut/train/good --count 12 --out cut >/dev/null
+"$CAGEN" augment -q --method scar --normal drawn/hex_nut/train/good --count 12 --out scar >/dev/null
+groups=(--group cut=cut --group "a|<b>=scar")
+
+# Rows of normal, mask, one result of each group, and a real defect: five cells wide.
+is "figure 1" "$("$CAGEN" figure 1 "${groups[@]}" --real drawn --rows 2 --cell 32 --out one)" \
+    one/figure1.png
+is "its width" "$(od -An -tu1 -j16 -N4 one/figure1.png | awk '{print $3 * 256 + $4}')" $((5 * 40 + 8))
+
+# Figure 2 needs several prompts for one normal image and mask.
+mkdir -p prompts/nut/test/a prompts/nut/ground_truth/a
+cp cut/hex_nut/test/cutpaste/000.png prompts/nut/test/a/0.png
+cp cut/hex_nut/test/cutpaste/001.png prompts/nut/test/a/1.png
+cp cut/hex_nut/ground_truth/cutpaste/000_mask.png prompts/nut/ground_truth/a/0_mask.png
+cp prompts/nut/ground_truth/a/0_mask.png prompts/nut/ground_truth/a/1_mask.png
+for i in 0 1; do
+    printf '{"image":"nut/test/a/%s.png","mask":"nut/ground_truth/a/%s_mask.png","category":"nut",' $i $i
+    printf '"defect":"a","prompt":"prompt %s","job":{"normal":"%s"}}\n' $i \
+        "$work/drawn/hex_nut/train/good/000.png"
+done >prompts/manifest.jsonl
+is "figure 2" "$("$CAGEN" figure 2 --group mine=prompts --cell 32 --out one)" one/figure2.png
+is "its width" "$(od -An -tu1 -j16 -N4 one/figure2.png | awk '{print $3 * 256 + $4}')" $((4 * 40 + 8))
+
+# Figure 4: pictures, numbers, points; the same bytes on one thread and on three.
+for threads in 1 3; do
+    "$CAGEN" figure 4 -q --data drawn "${groups[@]}" --perplexity 5 --iterations 60 --bootstrap 50 \
+        --threads $threads --out four$threads >/dev/null
+done
+for file in figure4.png figure4.svg figure4.json figure4.md; do
+    same_files four1/$file four3/$file
+done
+[ -s four1/figure4.pdf ] || fail "no PDF"
+grep -q '^| a\\|<b> | 12 | [0-9.]* | .* to .* |' four1/figure4.md || fail "no row of numbers"
+is "points" "$(grep -o '\[[0-3],-\?[0-9.]*,-\?[0-9.]*,"' four1/figure4.json | wc -l)" \
+    "$(grep -o '"count":[0-9]*' four1/figure4.json | awk -F: '{n += $2} END {print n}')"
+
+# Features from files.
+make_npy() { # FILE ROWS FIRST: [rows, 2] f4
+    {
+        printf '\223NUMPY\1\0\166\0'
+        printf "%-117s\n" "{'descr': '<f4', 'fortran_order': False, 'shape': ($2, 2), }"
+        for ((i = 0; i < 2 * $2; i++)); do
+            # shellcheck disable=SC2059 # the byte is in the format
+            printf "\\0\\0\\$(printf %03o $(((i * 37 + $3) % 128)))\\102"
+        done
+    } >"$1"
+}
+make_npy a.npy 9 0
+make_npy b.npy 8 90
+"$CAGEN" figure 4 -q --real a.npy --group b=b.npy --perplexity 2 --iterations 20 --bootstrap 0 \
+    --out files >/dev/null
+grep -q '"name":"b","path":"b.npy","count":8' files/figure4.json || fail "features of a file"
+
+# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
+refused() {
+    local status=$1 text=$2 got=0
+    shift 2
+    "$CAGEN" figure -q "$@" >out 2>err || got=$?
+    if [ "$got" != "$status" ] || [ -s out ] || [ "$(wc -l <err)" != 1 ] ||
+        ! grep -qF -- "$text" err; then
+        cat out err
+        fail "figure $*: status $got, expected $status and \"$text\""
+    fi
+}
+refused 2 "which figure" 3 --group a=cut
+refused 2 "--group NAME=PATH is needed" 4
+refused 2 "NAME=PATH" 1 --group cut
+refused 2 "one --group" 2 --group a=cut --group b=scar
+refused 2 "shows pictures" 1 --group a=a.npy
+refused 2 "too few for a perplexity" 4 --group a=cut --real drawn --perplexity 30
+refused 1 "no normal image and mask with results for two prompts" 2 --group a=cut
+refused 1 "no defective images of category bolt" 4 --group a=cut --category bolt
+refused 1 "nowhere" 4 --group a=nowhere
+: >empty.npy
+refused 1 "empty.npy" 4 --group a=empty.npy
