@@ -14,7 +14,7 @@ check_tree() {
         LC_ALL=C sort | xargs -r awk '
     BEGIN {
         count = split("cagen base hub tensor engine autograd ops nn models diffusion image synthesis " \
-                      "datasets metrics embedding pipeline cli", layers, " ")
+                      "datasets metrics embedding pipeline report cli", layers, " ")
         for (i = 1; i <= count; i++) rank[layers[i]] = i
     }
     function wrong(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; bad = 1 }

@@ -1,0 +1,271 @@
+/* The section on detection: tables and curves from what metrics and evaluations wrote. */
+#include "report/page-private.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "report/html.h"
+#include "report/line_chart.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_LINES 8 /* in a chart */
+
+static const struct {
+    const char *key, *title;
+} measures[] = {
+    {"image_auroc", "Image AUROC"}, {"image_ap", "Image AP"}, {"pixel_auroc", "Pixel AUROC"},
+    {"pixel_ap", "Pixel AP"},       {"pixel_f1", "Pixel F1"}, {"pixel_aupro", "AUPRO"},
+};
+
+/* ---- one detector's measures, of cagen metrics and cagen detect test */
+
+static void add_value(GString *out, const json_t *value)
+{
+    const double v = cg_page_number(value, "value");
+    const double low = cg_page_number(value, "low"), high = cg_page_number(value, "high");
+    const char *reason = cg_page_text(value, "undefined");
+    if (isfinite(v) && isfinite(low) && isfinite(high))
+        g_string_append_printf(
+            out, "<td class=\"n\">%.1f <span class=\"interval\">%.1f&ndash;%.1f</span></td>",
+            100 * v, 100 * low, 100 * high);
+    else if (isfinite(v))
+        g_string_append_printf(out, "<td class=\"n\">%.1f</td>", 100 * v);
+    else {
+        g_string_append(out, "<td class=\"n\" title=\"");
+        cg_html_text(out, reason ? reason : "not measured");
+        g_string_append(out, "\">-</td>");
+    }
+}
+
+static void add_measure_row(GString *out, const json_t *row)
+{
+    const char *category = cg_page_text(row, "category"), *defect = cg_page_text(row, "defect");
+    const gboolean without = json_is_true(json_object_get(row, "without_few_shot"));
+    const json_t *values = json_object_get(row, "values");
+    g_string_append(out,
+                    defect ? "<tr class=\"sub\"><th scope=\"row\">" : "<tr><th scope=\"row\">");
+    cg_html_text(out, category ? category : "mean of categories");
+    g_string_append(out, "</th><td>");
+    cg_html_text(out, defect ? defect : "all");
+    g_string_append(out, without ? ", without few-shot images</td>" : "</td>");
+    g_string_append_printf(out, "<td class=\"n\">%.0f + %.0f</td>", cg_page_number(row, "good"),
+                           cg_page_number(row, "defective"));
+    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
+        add_value(out, json_object_get(values, measures[m].key));
+    g_string_append(out, "</tr>\n");
+}
+
+static gboolean has_mode(const json_t *row, const char *mode)
+{
+    return g_strcmp0(cg_page_text(row, "mode"), mode) == 0;
+}
+
+static void begin_table(GString *out, const char *label)
+{
+    g_string_append(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    cg_html_text(out, label);
+    g_string_append(out, "\"><table>");
+}
+
+/* The rows of MODE; FALSE when there are none. */
+static gboolean add_mode(GString *out, const json_t *json, const char *mode)
+{
+    static const char *const lists[] = {"rows", "means"};
+    GString *rows = g_string_new(NULL);
+    for (gsize l = 0; l < G_N_ELEMENTS(lists); l++) {
+        const json_t *list = json_object_get(json, lists[l]);
+        for (gsize i = 0; i < json_array_size(list); i++)
+            if (has_mode(json_array_get(list, i), mode))
+                add_measure_row(rows, json_array_get(list, i));
+    }
+    const gboolean found = rows->len > 0;
+    if (found) {
+        g_autofree char *label = g_strdup_printf("Measures, mode %s", mode);
+        g_string_append_printf(out, "<h4>Mode %s</h4>\n", mode);
+        begin_table(out, label);
+        g_string_append(out, "<thead><tr><th scope=\"col\">Category</th><th "
+                             "scope=\"col\">Defects</th><th scope=\"col\">Good + def.</th>");
+        for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
+            g_string_append_printf(out, "<th scope=\"col\" class=\"n\">%s</th>", measures[m].title);
+        g_string_append(out, "</tr></thead>\n<tbody>\n");
+        g_string_append_len(out, rows->str, (gssize)rows->len);
+        g_string_append(out, "</tbody></table></div>\n");
+    }
+    g_string_free(rows, TRUE);
+    return found;
+}
+
+/* ---- curves */
+
+/* A curve's points into X and Y. */
+static gboolean read_curve(const json_t *points, GArray *x, GArray *y)
+{
+    for (gsize i = 0; i < json_array_size(points); i++) {
+        const json_t *p = json_array_get(points, i);
+        const double px = json_number_value(json_array_get(p, 0));
+        const double py = json_number_value(json_array_get(p, 1));
+        g_array_append_val(x, px);
+        g_array_append_val(y, py);
+    }
+    return x->len > 1;
+}
+
+/* Curve KEY of each category, all defects, in MODE. */
+static void add_curves(GString *out, const json_t *json, const char *mode, const char *key,
+                       const char *title, const char *x_label, const char *y_label)
+{
+    const json_t *rows = json_object_get(json, "rows");
+    CgLine lines[MAX_LINES];
+    guint count = 0;
+    g_autoptr(GPtrArray) numbers = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+    for (gsize i = 0; i < json_array_size(rows) && count < MAX_LINES; i++) {
+        const json_t *row = json_array_get(rows, i), *curves = json_object_get(row, "curves");
+        if (!has_mode(row, mode) || cg_page_text(row, "defect") ||
+            json_is_true(json_object_get(row, "without_few_shot")))
+            continue;
+        GArray *x = g_array_new(FALSE, FALSE, sizeof(double));
+        GArray *y = g_array_new(FALSE, FALSE, sizeof(double));
+        g_ptr_array_add(numbers, x);
+        g_ptr_array_add(numbers, y);
+        if (read_curve(json_object_get(curves, key), x, y))
+            lines[count++] = (CgLine){.name = cg_page_text(row, "category"),
+                                      .x = (const double *)(const void *)x->data,
+                                      .y = (const double *)(const void *)y->data,
+                                      .count = x->len};
+    }
+    if (count)
+        cg_line_chart_add(out, &(CgLineChart){.title = title,
+                                              .x_label = x_label,
+                                              .y_label = y_label,
+                                              .unit = TRUE,
+                                              .lines = lines,
+                                              .count = count});
+}
+
+static void add_all_curves(GString *out, const json_t *json)
+{
+    static const char *const modes[] = {"draem", "strict", "anomalib"};
+    GString *charts = g_string_new(NULL);
+    for (gsize m = 0; m < G_N_ELEMENTS(modes) && charts->len == 0; m++) {
+        add_curves(charts, json, modes[m], "pixel_roc", "Pixels: ROC", "false positives", "found");
+        add_curves(charts, json, modes[m], "pixel_pr", "Pixels: precision and recall", "recall",
+                   "precision");
+        add_curves(charts, json, modes[m], "image_roc", "Images: ROC", "false positives", "found");
+        add_curves(charts, json, modes[m], "image_pr", "Images: precision and recall", "recall",
+                   "precision");
+        if (charts->len)
+            g_string_append_printf(out, "<p>Curves in mode %s, all defects of a category.</p>\n",
+                                   modes[m]);
+    }
+    if (charts->len)
+        g_string_append_printf(out, "<div class=\"charts\">%s</div>\n", charts->str);
+    g_string_free(charts, TRUE);
+}
+
+static void add_notes(GString *out, const json_t *json)
+{
+    const json_t *notes = json_object_get(json, "notes");
+    for (gsize i = 0; i < json_array_size(notes); i++) {
+        g_string_append(out, "<p class=\"note\">");
+        cg_html_text(out, json_string_value(json_array_get(notes, i)));
+        g_string_append(out, "</p>\n");
+    }
+}
+
+static gboolean add_measures(GString *out, const json_t *json)
+{
+    static const char *const modes[] = {"draem", "strict", "anomalib"};
+    gboolean found = FALSE;
+    for (gsize m = 0; m < G_N_ELEMENTS(modes); m++)
+        found = add_mode(out, json, modes[m]) || found;
+    add_all_curves(out, json);
+    add_notes(out, json);
+    return found;
+}
+
+/* ---- methods compared, of cagen evaluate */
+
+static void add_difference(GString *out, const json_t *row)
+{
+    const double d = cg_page_number(row, "difference");
+    if (!isfinite(d)) {
+        g_string_append(out, "<td class=\"n\">-</td>");
+        return;
+    }
+    g_string_append_printf(out, "<td class=\"n\">%+.1f", 100 * d);
+    const double low = cg_page_number(row, "difference_low");
+    const double high = cg_page_number(row, "difference_high");
+    if (isfinite(low) && isfinite(high))
+        g_string_append_printf(out, " <span class=\"interval\">%+.1f to %+.1f</span>", 100 * low,
+                               100 * high);
+    g_string_append(out, json_is_true(json_object_get(row, "significant"))
+                             ? " <abbr title=\"the interval does not contain 0\">*</abbr></td>"
+                             : "</td>");
+}
+
+static void add_compared_row(GString *out, const json_t *row)
+{
+    const char *category = cg_page_text(row, "category");
+    g_string_append(out, "<tr><th scope=\"row\">");
+    cg_html_text(out, category ? category : "mean of categories");
+    g_string_append(out, "</th>");
+    cg_html_cell(out, cg_page_text(row, "method"));
+    cg_html_cell(out, cg_page_text(row, "mode"));
+    g_string_append_printf(out, "<td class=\"n\">%.0f</td>", cg_page_number(row, "seeds"));
+    add_value(out, row);
+    add_difference(out, row);
+    const double paper = cg_page_number(row, "paper");
+    if (isfinite(paper))
+        cg_html_number_cell(out, "%.1f", paper);
+    else
+        cg_html_number_cell(out, "-");
+    g_string_append(out, "</tr>\n");
+}
+
+static gboolean add_comparison(GString *out, const json_t *json)
+{
+    static const char *const head[] = {"Category", "Method", "Mode",
+                                       "#Seeds",   "#Value", "#Against the first method",
+                                       "#Paper",   NULL};
+    const json_t *rows = json_object_get(json, "rows");
+    gboolean found = FALSE;
+    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++) {
+        GString *body = g_string_new(NULL);
+        for (gsize i = 0; i < json_array_size(rows); i++) {
+            const json_t *row = json_array_get(rows, i);
+            if (g_strcmp0(cg_page_text(row, "measure"), measures[m].key) == 0 &&
+                !json_is_true(json_object_get(row, "without_few_shot")))
+                add_compared_row(body, row);
+        }
+        if (body->len) {
+            found = TRUE;
+            g_string_append_printf(out, "<h4>%s</h4>\n", measures[m].title);
+            begin_table(out, measures[m].title);
+            cg_html_head(out, head);
+            g_string_append_printf(out, "<tbody>\n%s</tbody></table></div>\n", body->str);
+        }
+        g_string_free(body, TRUE);
+    }
+    return found;
+}
+
+gboolean cg_page_add_evaluation(CgPage *page, const char *path, GError **error)
+{
+    GString *out = page->parts[CG_PAGE_EVALUATION];
+    const gboolean is_folder = g_file_test(path, G_FILE_TEST_IS_DIR);
+    g_autofree char *file = is_folder ? g_build_filename(path, "table.json", NULL) : g_strdup(path);
+    g_autoptr(json_t) json = cg_json_load(file, error);
+    if (!json)
+        return FALSE;
+    const char *category = cg_page_text(json, "category"), *method = cg_page_text(json, "method");
+    cg_page_heading(out, method ? method : category ? category : "Measures of", path);
+    const gboolean compared = json_object_get(json, "methods") != NULL;
+    if (compared ? add_comparison(out, json) : add_measures(out, json))
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                "%s: no measures in it; give what cagen metrics --format json, cagen detect test "
+                "--format json or cagen evaluate wrote",
+                file);
+    return FALSE;
+}

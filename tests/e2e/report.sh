@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# cagen report: one page that needs nothing else, says what is in the folders, and escapes it.
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make -q --out drawn --categories hex_nut --size 32 --train 6 --test-good 2 \
+    --per-defect 3 >/dev/null
+"$CAGEN" augment -q --method cutpaste --normal drawn/hex_nut/train/good --count 6 --out cut >/dev/null
+
+# A manifest may hold anything: a hostile prompt, one result put aside, scores.
+sed -i -e '1s/"method":/"prompt":"<script>alert(1)<\/script> \\"x\\" \\u0007","method":/' \
+    -e '2s/"kept":true/"kept":false,"reason":"change <b> 3"/' \
+    -e '3s/"scores":{}/"scores":{"obedience":0.75,"change":12.5}/' cut/manifest.jsonl
+
+mkdir training
+for i in 1 2 3 4; do
+    printf '{"step":%s,"epoch":0.5,"loss":0.%s,"smoothed":0.%s,"learning_rate":1e-4,"seconds":%s}\n' \
+        $i $((9 - i)) $((9 - i)) $i
+done >training/journal.jsonl
+printf '{"step":5,' >>training/journal.jsonl # being written
+
+cat >scores.json <<'TEXT'
+{"rows":[{"category":"hex<nut>","mode":"draem","without_few_shot":false,"defect":null,"good":2,
+"defective":3,"values":{"image_auroc":{"value":0.91234,"low":0.8,"high":1.0},
+"pixel_auroc":{"undefined":"no <mask>"}},"curves":{"pixel_roc":[[0,0,null],[0.5,1,0.5],[1,1,0]]}}],
+"means":[],"notes":["a & b"]}
+TEXT
+mkdir table
+cat >table/table.json <<'TEXT'
+{"categories":["a"],"methods":["draem","draem+x"],"rows":[{"category":"a","method":"draem+x",
+"mode":"draem","without_few_shot":false,"measure":"pixel_ap","seeds":2,"value":0.5,"low":0.4,
+"high":0.6,"difference":0.1,"difference_low":0.05,"difference_high":0.15,"significant":true,
+"paper":68.4}]}
+TEXT
+"$CAGEN" figure 4 -q --data drawn --group cut=cut --perplexity 3 --iterations 20 --bootstrap 20 \
+    --out figures >/dev/null
+draw_picture picture.ppm 20 10
+
+make_page() { # FILE OPTION...
+    "$CAGEN" report -q --data drawn cut training table -e scores.json -f picture.ppm figures \
+        --title 'A <b> & "c"' -o "$@"
+}
+is "output" "$(make_page page.html)" page.html
+make_page again.html --threads 1 >/dev/null
+same_files page.html again.html
+
+# Self-contained: no address and no file but data; and what came from outside is text.
+has() { grep -qF -- "$1" page.html || fail "the page lacks: $1"; }
+lacks() { if grep -qF -- "$1" page.html; then fail "the page has: $1"; fi; }
+sed -n '/class="licence"/,/<\/details>/d;p' page.html >without_licences.html
+if grep -nE 'https?://|@import|<link [^>]*stylesheet|<script [^>]*src' without_licences.html; then
+    fail "an address in the page"
+fi
+is "sources that are not data" "$(grep -oE '(src|href)="[^"]{0,5}' page.html |
+    grep -vcE '^src="data:|^href="(#|data:)')" 0
+has "default-src 'none'"
+has '<title>A &lt;b&gt; &amp; &quot;c&quot;</title>'
+lacks '<script>alert'
+has '&lt;script&gt;alert(1)&lt;/script&gt; &quot;x&quot;'
+has 'change &lt;b&gt; 3'
+has 'hex&lt;nut&gt;'
+has 'no &lt;mask&gt;'
+has '<p class="note">a &amp; b</p>'
+has '<dt>good images</dt><dd>8</dd>'
+has '<dt>generated defects</dt><dd>5</dd>'
+has '<dt>training updates</dt><dd>4</dd>'
+has 'obedience <b>0.75</b>'
+has 'outside the mask <b>unchanged</b>'
+has '91.2 <span class="interval">80.0&ndash;100.0</span>'
+has '+10.0 <span class="interval">+5.0 to +15.0</span>'
+has '68.4'
+has 'Pixels: ROC'
+has 'class="atlas"'
+is "pictures without an alternative" "$(grep -oE '<img [^>]*>' page.html | grep -vc ' alt="')" 0
+is "tags that are closed" "$(grep -oE '<(section|figure|table|div|ul|dl|details)[ >]' page.html | wc -l)" \
+    "$(grep -oE '</(section|figure|table|div|ul|dl|details)>' page.html | wc -l)"
+
+# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
+refused() {
+    local status=$1 text=$2 got=0
+    shift 2
+    "$CAGEN" report -q "$@" -o bad.html >out 2>err || got=$?
+    if [ "$got" != "$status" ] || [ -s out ] || [ -e bad.html ] || [ "$(wc -l <err)" != 1 ] ||
+        ! grep -qF -- "$text" err; then
+        cat out err
+        fail "report $*: status $got, expected $status and \"$text\""
+    fi
+}
+refused 2 "nothing to report of"
+refused 2 "--samples" drawn --samples 0
+refused 1 "nowhere" nowhere
+mkdir empty
+refused 1 "empty" empty
+mkdir empty_training
+: >empty_training/journal.jsonl
+refused 1 "no update in it" --training empty_training
+mkdir broken
+echo '{"step":' >broken/journal.jsonl
+refused 1 "journal.jsonl" broken
+echo '{"rows":[]}' >none.json
+refused 1 "no measures in it" none.json
+echo '{"format":"cagen likeness","groups":[],"points":[[0,1,2]]}' >few.json
+refused 1 "points" few.json
+rm cut/hex_nut/test/cutpaste/000.png
+refused 1 "000.png" cut
