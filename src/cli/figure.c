@@ -80,7 +80,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"count", 'n', 0, G_OPTION_ARG_INT, &o->count,
          "4: most pictures of a group, taken evenly (default: 150)", "N"},
         {"features", 0, 0, G_OPTION_ARG_FILENAME, &o->features,
-         "4: what pictures are told apart by: pixels (default), 16 x 16 of them", "NAME"},
+         "4: what pictures are described by: pixels (default), 16 x 16 of them, or a ResNet's "
+         "weights "
+         "(.safetensors, or the folder of a classifier)",
+         "NAME|PATH"},
         {"whole", 0, 0, G_OPTION_ARG_NONE, &o->whole,
          "4: whole pictures, not the part around the mask", NULL},
         {"perplexity", 0, 0, G_OPTION_ARG_DOUBLE, &o->perplexity, "4: (default: 30)", "X"},
@@ -92,7 +95,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "4: draws for the intervals (default: 1000)", "N"},
         {"seed", 's', 0, G_OPTION_ARG_INT64, &o->seed, "4: (default: 0)", "S"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->which, NULL, NULL},
-        CG_CLI_COMMON_ENTRIES(&o->compute),
+        CG_CLI_COMPUTE_ENTRIES(&o->compute),
+        G_OPTION_ENTRY_NULL,
     };
     return cg_cli_parse(&argc, &argv, "figure", "1|2|4",
                         "Draws samples of several methods side by side, or as points of a plane "
@@ -126,8 +130,6 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error, "--bootstrap can be 0 to 10000");
     if (o->seed < 0)
         return usage(error, "--seed must not be negative");
-    if (o->features && !g_str_equal(o->features, "pixels"))
-        return usage(error, "--features knows pixels; features of a network come as files");
     return TRUE;
 }
 
@@ -242,19 +244,46 @@ static gboolean save_likeness(const Options *o, const CgLikeness *l, GError **er
     return ok;
 }
 
-/* Thins out groups and gives them features. Good pictures have no masks: REAL (nullable) lends
- * theirs. */
+/* Gives G features if it has none: of the network, or its pixels when CLASSIFIER is NULL. */
+static gboolean describe(const Options *o, CgGroup *g, const CgClassifier *classifier,
+                         GError **error)
+{
+    if (g->features)
+        return TRUE;
+    return classifier ? cg_group_describe(g, classifier, !o->whole, error)
+                      : cg_group_describe_pixels(g, !o->whole, error);
+}
+
+/* Thins out groups and describes them. Good pictures have no masks: REAL (nullable) lends its own.
+ */
 static gboolean prepare(const Options *o, GPtrArray *groups, const CgGroup *real, GError **error)
 {
+    CgEngine *engine;
+    CgDType dtype;
+    g_autoptr(CgClassifier) classifier = NULL;
+    if (o->features && !g_str_equal(o->features, "pixels") &&
+        (!cg_cli_compute_start(&o->compute, &engine, &dtype, error) ||
+         !(classifier = cg_classifier_open(engine, dtype, o->features, error))))
+        return FALSE;
     for (guint i = groups->len; i-- > 0;) {
         CgGroup *g = g_ptr_array_index(groups, i);
         cg_group_thin_out(g, (guint)o->count);
         if (real && g != real)
             cg_group_lend_masks(g, real);
-        if (!g->features && !cg_group_describe_pixels(g, !o->whole, error))
+        if (!describe(o, g, classifier, error))
             return FALSE;
     }
     return TRUE;
+}
+
+/* What the features are, in words. Free with g_free. */
+static char *features_name(const Options *o, GPtrArray *groups)
+{
+    for (guint i = 0; i < groups->len; i++)
+        if (((const CgGroup *)g_ptr_array_index(groups, i))->images->len == 0)
+            return g_strdup("given as files");
+    return g_strdup_printf("%s, of %s", o->features ? o->features : "pixels, 16 x 16",
+                           o->whole ? "whole pictures" : "the part around the mask");
 }
 
 static CgTsne tsne_settings(const Options *o, GPtrArray *groups)
@@ -285,11 +314,11 @@ static gboolean draw_likeness(const Options *o, GError **error)
         g_ptr_array_insert(groups, 0, good);
     if (!prepare(o, groups, real, error))
         return FALSE;
+    g_autofree char *features = features_name(o, groups);
     g_auto(CgLikeness) l = {.groups = groups,
                             .good = good ? 0 : -1,
                             .real = real ? (good ? 1 : 0) : -1,
-                            .features = o->whole ? "pixels, 16 x 16, of whole pictures"
-                                                 : "pixels, 16 x 16, around the masks",
+                            .features = features,
                             .tsne = tsne_settings(o, groups),
                             .draws = (guint)o->bootstrap,
                             .seed = (guint64)o->seed};

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/system.h"
+#include "metrics/interval.h"
 
 #include <math.h>
 #include <string.h>
@@ -107,19 +108,6 @@ static void draw(const Kernels *k, guint count, size_t size, guint64 seed, doubl
     }
 }
 
-static int compare(gconstpointer a, gconstpointer b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double percentile(const double *sorted, guint count, double share)
-{
-    const double at = share * (count - 1);
-    const guint i = (guint)at, j = MIN(i + 1, count - 1);
-    return sorted[i] + (sorted[j] - sorted[i]) * (at - i);
-}
-
 /* Draws that took one row alone say nothing. */
 static guint drop_undefined(double *values, guint count)
 {
@@ -135,11 +123,7 @@ static void make_interval(const Kernels *k, const CgKernelOptions *o, CgKernelDi
     g_autofree double *values = g_new(double, o->draws + 1);
     draw(k, o->draws, 0, o->seed, values);
     const guint kept = drop_undefined(values, o->draws);
-    if (kept == 0)
-        return;
-    qsort(values, kept, sizeof *values, compare);
-    out->low = percentile(values, kept, 0.025);
-    out->high = percentile(values, kept, 0.975);
+    cg_interval(values, kept, &out->low, &out->high);
 }
 
 static void use_subsets(const Kernels *k, const CgKernelOptions *o, CgKernelDistance *out)

@@ -236,3 +236,52 @@ gboolean cg_group_describe_pixels(CgGroup *g, gboolean around_masks, GError **er
     g->features = g_steal_pointer(&f);
     return TRUE;
 }
+
+/* ---- by a network */
+
+#define BATCH 32
+
+/* COUNT pictures from FIRST on, as the network wants them, into IMAGES. */
+static gboolean load_batch(const CgGroup *g, guint first, guint count, int size,
+                           gboolean around_masks, GPtrArray *images, GError **error)
+{
+    for (guint i = first; i < first + count; i++) {
+        g_autoptr(CgImage) part = load_part(cg_group_image(g, i), around_masks, error);
+        if (!part)
+            return FALSE;
+        g_autoptr(CgImage) rgb = cg_image_to_rgb(part);
+        g_ptr_array_add(images, cg_image_resize(rgb, size, size));
+    }
+    return TRUE;
+}
+
+static gboolean describe_batch(const CgGroup *g, const CgClassifier *classifier, guint first,
+                               guint count, gboolean around_masks, CgFeatures *f, GError **error)
+{
+    g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
+    g_autoptr(CgTensor) found = NULL;
+    if (!load_batch(g, first, count, classifier->input.size, around_masks, images, error) ||
+        !cg_classifier_run(classifier, (const CgImage *const *)images->pdata, count, &found, NULL,
+                           error))
+        return FALSE;
+    memcpy(cg_features_row(f, first), cg_tensor_f32(found), count * f->width * sizeof *f->values);
+    return TRUE;
+}
+
+gboolean cg_group_describe(CgGroup *g, const CgClassifier *classifier, gboolean around_masks,
+                           GError **error)
+{
+    const guint n = g->images->len;
+    const size_t width = (size_t)cg_resnet_classifier_feature_count(&classifier->model->config);
+    g_autoptr(CgFeatures) f = cg_features_new(n, width);
+    g_autoptr(CgProgress) progress = cg_progress_new("features", n);
+    for (guint i = 0; i < n; i += BATCH) {
+        const guint count = MIN(BATCH, n - i);
+        if (!cg_cancel_check(error) ||
+            !describe_batch(g, classifier, i, count, around_masks, f, error))
+            return FALSE;
+        cg_progress_update(progress, i + count, g->name);
+    }
+    g->features = g_steal_pointer(&f);
+    return TRUE;
+}

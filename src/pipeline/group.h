@@ -3,7 +3,7 @@
  *
  *     g_autoptr(CgGroup) g = cg_group_open("CAGen", "out/", CG_GROUP_DEFECTIVE, NULL, error);
  *     cg_group_thin_out(g, 500);
- *     cg_group_describe(g, &source, error);
+ *     cg_group_describe(g, classifier, TRUE, error);
  *     ... g->features ...
  */
 #ifndef CG_PIPELINE_GROUP_H
@@ -11,6 +11,7 @@
 
 #include "embedding/features.h"
 #include "image/image.h"
+#include "pipeline/classifier.h"
 
 typedef struct {
     char *image;   /* path */
@@ -60,5 +61,9 @@ CgImage *cg_group_crop(const CgImage *image, const CgImage *mask);
 /* Fills the features of a group that has pictures: the colours (0 to 1) of each, shrunk to
  * CG_GROUP_PIXELS; AROUND_MASKS: of the part around its mask. Runs on all threads. */
 gboolean cg_group_describe_pixels(CgGroup *group, gboolean around_masks, GError **error);
+
+/* The same by CLASSIFIER: what its network has before the last layer. With progress. */
+gboolean cg_group_describe(CgGroup *group, const CgClassifier *classifier, gboolean around_masks,
+                           GError **error);
 
 #endif

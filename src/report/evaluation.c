@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "metrics/published.h"
 #include "report/html.h"
 #include "report/line_chart.h"
 
@@ -38,7 +39,19 @@ static void add_value(GString *out, const json_t *value)
     }
 }
 
-static void add_measure_row(GString *out, const json_t *row)
+/* The paper's two columns for CATEGORY (NULL: none), "AUROC / AP" of the pixels. */
+static void add_published(GString *out, const char *category)
+{
+    const CgPublished *p = category ? cg_published_find(category) : NULL;
+    if (p) {
+        cg_html_number_cell(out, "%.1f / %.1f", p->draem_auroc, p->draem_ap);
+        cg_html_number_cell(out, "%.1f / %.1f", p->cagen_auroc, p->cagen_ap);
+    } else {
+        g_string_append(out, "<td class=\"n\">-</td><td class=\"n\">-</td>");
+    }
+}
+
+static void add_measure_row(GString *out, const json_t *row, gboolean published)
 {
     const char *category = cg_page_text(row, "category"), *defect = cg_page_text(row, "defect");
     const gboolean without = json_is_true(json_object_get(row, "without_few_shot"));
@@ -49,10 +62,13 @@ static void add_measure_row(GString *out, const json_t *row)
     g_string_append(out, "</th><td>");
     cg_html_text(out, defect ? defect : "all");
     g_string_append(out, without ? ", without few-shot images</td>" : "</td>");
-    g_string_append_printf(out, "<td class=\"n\">%.0f + %.0f</td>", cg_page_number(row, "good"),
-                           cg_page_number(row, "defective"));
+    cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT " + %" JSON_INTEGER_FORMAT,
+                        json_integer_value(json_object_get(row, "good")),
+                        json_integer_value(json_object_get(row, "defective")));
     for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
         add_value(out, json_object_get(values, measures[m].key));
+    if (published)
+        add_published(out, defect ? NULL : category);
     g_string_append(out, "</tr>\n");
 }
 
@@ -68,29 +84,52 @@ static void begin_table(GString *out, const char *label)
     g_string_append(out, "\"><table>");
 }
 
-/* The rows of MODE; FALSE when there are none. */
-static gboolean add_mode(GString *out, const json_t *json, const char *mode)
+static void add_measure_head(GString *out, gboolean published)
+{
+    g_string_append(out, "<thead><tr><th scope=\"col\">Category</th><th scope=\"col\">Defects</th>"
+                         "<th scope=\"col\" class=\"n\">Good + def.</th>");
+    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
+        g_string_append_printf(out, "<th scope=\"col\" class=\"n\">%s</th>", measures[m].title);
+    if (published)
+        g_string_append(out, "<th scope=\"col\" class=\"n\">Paper: DRAEM, pixel AUROC / AP</th><th "
+                             "scope=\"col\" class=\"n\">Paper: CAGen</th>");
+    g_string_append(out, "</tr></thead>\n<tbody>\n");
+}
+
+static gboolean any_published(const json_t *rows)
+{
+    for (gsize i = 0; i < json_array_size(rows); i++) {
+        const char *category = cg_page_text(json_array_get(rows, i), "category");
+        if (category && cg_published_find(category))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The rows of MODE, folded away if it is not the FIRST; FALSE when there are none. */
+static gboolean add_mode(GString *out, const json_t *json, const char *mode, gboolean first)
 {
     static const char *const lists[] = {"rows", "means"};
+    /* The paper's figures are DRAEM's way of counting. */
+    const gboolean published =
+        g_str_equal(mode, "draem") && any_published(json_object_get(json, "rows"));
     GString *rows = g_string_new(NULL);
     for (gsize l = 0; l < G_N_ELEMENTS(lists); l++) {
         const json_t *list = json_object_get(json, lists[l]);
         for (gsize i = 0; i < json_array_size(list); i++)
             if (has_mode(json_array_get(list, i), mode))
-                add_measure_row(rows, json_array_get(list, i));
+                add_measure_row(rows, json_array_get(list, i), published);
     }
     const gboolean found = rows->len > 0;
     if (found) {
         g_autofree char *label = g_strdup_printf("Measures, mode %s", mode);
-        g_string_append_printf(out, "<h4>Mode %s</h4>\n", mode);
+        g_string_append_printf(
+            out, first ? "<h4>Mode %s</h4>\n" : "<details><summary>Mode %s</summary>\n", mode);
         begin_table(out, label);
-        g_string_append(out, "<thead><tr><th scope=\"col\">Category</th><th "
-                             "scope=\"col\">Defects</th><th scope=\"col\">Good + def.</th>");
-        for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
-            g_string_append_printf(out, "<th scope=\"col\" class=\"n\">%s</th>", measures[m].title);
-        g_string_append(out, "</tr></thead>\n<tbody>\n");
+        add_measure_head(out, published);
         g_string_append_len(out, rows->str, (gssize)rows->len);
         g_string_append(out, "</tbody></table></div>\n");
+        g_string_append(out, first ? "" : "</details>\n");
     }
     g_string_free(rows, TRUE);
     return found;
@@ -178,7 +217,7 @@ static gboolean add_measures(GString *out, const json_t *json)
     static const char *const modes[] = {"draem", "strict", "anomalib"};
     gboolean found = FALSE;
     for (gsize m = 0; m < G_N_ELEMENTS(modes); m++)
-        found = add_mode(out, json, modes[m]) || found;
+        found = add_mode(out, json, modes[m], !found) || found;
     add_all_curves(out, json);
     add_notes(out, json);
     return found;
@@ -212,7 +251,8 @@ static void add_compared_row(GString *out, const json_t *row)
     g_string_append(out, "</th>");
     cg_html_cell(out, cg_page_text(row, "method"));
     cg_html_cell(out, cg_page_text(row, "mode"));
-    g_string_append_printf(out, "<td class=\"n\">%.0f</td>", cg_page_number(row, "seeds"));
+    cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
+                        json_integer_value(json_object_get(row, "seeds")));
     add_value(out, row);
     add_difference(out, row);
     const double paper = cg_page_number(row, "paper");

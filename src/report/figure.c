@@ -299,7 +299,8 @@ static void add_numbers(GString *out, const json_t *json)
         g_string_append(out, "<tr><th scope=\"row\">");
         cg_html_text(out, cg_page_text(group, "name"));
         g_string_append(out, "</th>");
-        cg_html_number_cell(out, "%.0f", cg_page_number(group, "count"));
+        cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
+                            json_integer_value(json_object_get(group, "count")));
         for (gsize k = 0; k < G_N_ELEMENTS(keys); k++)
             add_number(out, json_object_get(group, keys[k]));
         g_string_append(out, "</tr>\n");
