@@ -1,18 +1,12 @@
 /* cagen dataset: finds the sub-command and hands over. */
 #include "cli/dataset.h"
 
-#include "base/log.h"
 #include "cli/commands.h"
+#include "cli/group.h"
 
 #include <stdio.h>
-#include <string.h>
 
-typedef struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} Command;
-
-static const Command commands[] = {
+static const CgCliCommand commands[] = {
     {"check", "list every problem of a data set", cg_cli_dataset_check},
     {"info", "tell what is in a data set", cg_cli_dataset_info},
     {"export", "write a data set in the form that other software reads", cg_cli_dataset_export},
@@ -21,29 +15,9 @@ static const Command commands[] = {
     {"split", "draw the few images per defect type to learn from", cg_cli_dataset_split},
 };
 
-static void print_help(FILE *to)
-{
-    fprintf(to, "usage: cagen dataset COMMAND [OPTION...]\n\ncommands:\n");
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\ncagen dataset COMMAND --help tells a command's options.\n");
-}
-
 int cg_cli_dataset(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        print_help(stdout);
-        return 0;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
-    cg_log_error("dataset: unknown command \"%s\"; cagen dataset --help lists them", argv[1]);
-    return 2;
+    return cg_cli_group("dataset", commands, G_N_ELEMENTS(commands), argc, argv);
 }
 
 CgDataset *cg_cli_dataset_open(const char *dir, const char *layout, GError **error)

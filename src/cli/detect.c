@@ -2,47 +2,19 @@
 #include "cli/detect.h"
 
 #include "base/file.h"
-#include "base/log.h"
 #include "cli/commands.h"
+#include "cli/group.h"
 #include "metrics/resample.h"
 
-#include <stdio.h>
-#include <string.h>
-
-typedef struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} Command;
-
-static const Command commands[] = {
+static const CgCliCommand commands[] = {
     {"train", "train DRAEM on the normal images of a category", cg_cli_detect_train},
     {"test", "score a category's test images, with metrics, maps and overlays", cg_cli_detect_test},
     {"run", "score new images", cg_cli_detect_run},
 };
 
-static void print_help(FILE *to)
-{
-    fprintf(to, "usage: cagen detect COMMAND [OPTION...]\n\ncommands:\n");
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        fprintf(to, "  %-6s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\ncagen detect COMMAND --help tells a command's options.\n");
-}
-
 int cg_cli_detect(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        print_help(stdout);
-        return 0;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
-    cg_log_error("detect: unknown command \"%s\"; cagen detect --help lists them", argv[1]);
-    return 2;
+    return cg_cli_group("detect", commands, G_N_ELEMENTS(commands), argc, argv);
 }
 
 /* FOLDER/NAME.ENDING, its folder made. */

@@ -2,6 +2,8 @@
 #include "cli/commands.h"
 
 #include "base/log.h"
+#include "cli/group.h"
+#include "cli/manual.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -9,12 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} Command;
-
-static const Command commands[] = {
+static const CgCliCommand commands[] = {
     {"generate", "make anomalous images from normal ones, masks and a prompt", cg_cli_generate},
     {"train", "learn defects from a few images of each type", cg_cli_train},
     {"mask", "draw masks: where defects shall be", cg_cli_mask},
@@ -40,7 +37,8 @@ static void print_help(FILE *to)
                 "commands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\ncagen COMMAND --help tells a command's options; cagen --version the version.\n");
+    fprintf(to, "\ncagen COMMAND --help tells a command's options; cagen --version the version;\n"
+                "cagen help --as man|bash|zsh|fish writes the man page and shell completions.\n");
 }
 
 /* Below us everything aborts when there is no memory; the user gets one line, not a core dump. */
@@ -63,7 +61,7 @@ static int finish(int code)
     return code ? code : 1;
 }
 
-static const Command *find_command(const char *name)
+static const CgCliCommand *find_command(const char *name)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(name, commands[i].name))
@@ -71,12 +69,18 @@ static const Command *find_command(const char *name)
     return NULL;
 }
 
-/* "cagen help COMMAND" is "cagen COMMAND --help". */
-static int help(const char *name)
+/* "cagen help COMMAND" is "cagen COMMAND --help"; "cagen help --as man" writes the manual. */
+static int help(const char *name, const char *form)
 {
+    if (name && !strcmp(name, "--as")) {
+        if (form && cg_cli_manual_print(commands, G_N_ELEMENTS(commands), form, stdout))
+            return 0;
+        cg_log_error("help: --as is man, bash, zsh or fish");
+        return 2;
+    }
     char option[] = "--help";
     char *const argv[] = {(char *)(guintptr)name, option, NULL};
-    const Command *command = name ? find_command(name) : NULL;
+    const CgCliCommand *command = name ? find_command(name) : NULL;
     if (command)
         return command->run(2, (char **)(guintptr)argv);
     print_help(stdout);
@@ -92,12 +96,12 @@ int main(int argc, char **argv)
         return 2;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-        return finish(help(argc > 2 ? argv[2] : NULL));
+        return finish(help(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL));
     if (!strcmp(argv[1], "--version")) {
         printf("cagen %s\n", CAGEN_VERSION);
         return finish(0);
     }
-    const Command *command = find_command(argv[1]);
+    const CgCliCommand *command = find_command(argv[1]);
     if (command)
         return finish(command->run(argc - 1, argv + 1));
     fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", argv[1]);

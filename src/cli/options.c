@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/system.h"
+#include "cli/manual.h"
 #include "hub/cache.h"
 #include "hub/settings.h"
 
@@ -10,7 +11,8 @@
 int cg_cli_fail(GError *error)
 {
     const int code = cg_error_exit_code(error);
-    cg_log_error("%s", error->message);
+    if (!cg_cli_manual_is_collecting())
+        cg_log_error("%s", error->message);
     g_error_free(error);
     return code;
 }
@@ -44,6 +46,11 @@ gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *
     g_autoptr(GOptionContext) context = g_option_context_new(usage);
     g_autofree char *name = g_strconcat("cagen ", command, NULL);
     g_autoptr(GError) wrong = NULL;
+    if (cg_cli_manual_is_collecting()) {
+        cg_cli_manual_add(usage, summary, description, entries);
+        g_set_error_literal(error, CG_ERROR, CG_ERROR_USAGE, "only asked for its options");
+        return FALSE;
+    }
     g_set_prgname(name);
     g_option_context_set_summary(context, summary);
     g_option_context_set_description(context, description);

@@ -1,48 +1,23 @@
 /* cagen train: finds the sub-command and hands over; what all trainings take as options. */
 #include "cli/train.h"
 
-#include "base/log.h"
 #include "base/system.h"
 #include "cli/commands.h"
+#include "cli/group.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} Command;
-
-static const Command commands[] = {
+static const CgCliCommand commands[] = {
     {"controlnet", "learn defects from a few images of each type", cg_cli_train_controlnet},
     {"base", "learn to draw what texts say, from scratch or further", cg_cli_train_base},
     {"vae", "learn to make pictures small and whole again", cg_cli_train_vae},
 };
 
-static void print_help(FILE *to)
-{
-    fprintf(to, "usage: cagen train COMMAND [OPTION...]\n\ncommands:\n");
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\ncagen train COMMAND --help tells a command's options.\n");
-}
-
 int cg_cli_train(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
-        return 2;
-    }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        print_help(stdout);
-        return 0;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
-    cg_log_error("train: unknown command \"%s\"; cagen train --help lists them", argv[1]);
-    return 2;
+    return cg_cli_group("train", commands, G_N_ELEMENTS(commands), argc, argv);
 }
 
 void cg_cli_train_init(CgCliTrain *t, const CgTrainSettings *settings)

@@ -16,6 +16,10 @@ DESTDIR=$root cmake --install "$build" --prefix /opt/cagen >"$root/log" || {
 pc=$(find "$root/opt/cagen" -name cagen.pc)
 [ -n "$pc" ]
 [ -x "$root/opt/cagen/bin/cagen" ]
+for file in man/man1/cagen.1 bash-completion/completions/cagen zsh/site-functions/_cagen \
+    fish/vendor_completions.d/cagen.fish; do
+    [ -s "$root/opt/cagen/share/$file" ]
+done
 export PKG_CONFIG_PATH=${pc%/*}
 libdir=$(cd "${pc%/*}/.." && pwd)
 
