@@ -18,6 +18,7 @@ int cg_cli_metrics(int argc, char **argv);
 int cg_cli_figure(int argc, char **argv);
 int cg_cli_report(int argc, char **argv);
 int cg_cli_model(int argc, char **argv);
+int cg_cli_reproduce(int argc, char **argv);
 int cg_cli_sheet(int argc, char **argv);
 int cg_cli_tokenize(int argc, char **argv);
 int cg_cli_train(int argc, char **argv);

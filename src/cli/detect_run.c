@@ -3,13 +3,17 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/system.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
 #include "metrics/resample.h"
 #include "pipeline/pictures.h"
 
+#include <math.h>
 #include <stdio.h>
+
+#define DEFAULT_THRESHOLD 0.5
 
 typedef struct {
     CgCliCompute compute;
@@ -32,7 +36,8 @@ static const char description[] =
     "One line for each image: its score (0 to 1: the largest mean of a 21x21 window of the map, "
     "as\n"
     "DRAEM counts), whether that is above the threshold, and its path. A folder stands for all\n"
-    "pictures below it. cagen detect test prints the threshold that was best on a test set.\n\n"
+    "pictures below it. The threshold is the one that was chosen at the end of the training, on\n"
+    "made anomalies (0.5 where there is none); --threshold takes its place.\n\n"
     "Example:\n"
     "  cagen detect run --model bottle-draem --threshold 0.2 --overlays seen new/*.png";
 
@@ -42,7 +47,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "folder that cagen detect train made",
          "DIR"},
         {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold,
-         "images with a score above are anomalous (default: 0.5)", "T"},
+         "images with a score above are anomalous (default: the detector's own)", "T"},
         {"maps", 0, 0, G_OPTION_ARG_FILENAME, &o->maps, "write maps here, as NumPy arrays", "DIR"},
         {"overlays", 0, 0, G_OPTION_ARG_FILENAME, &o->overlays, "write heat maps here", "DIR"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->images, NULL, NULL},
@@ -52,10 +57,11 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     if (!cg_cli_parse(&argc, &argv, "detect run", "IMAGE...", "Scores images with a detector.",
                       description, entries, error))
         return FALSE;
-    const char *wrong = !o->model                                   ? "--model DIR is missing"
-                        : !o->images                                ? "no IMAGE is given"
-                        : !(o->threshold >= 0 && o->threshold <= 1) ? "--threshold must be 0 to 1"
-                                                                    : NULL;
+    const char *wrong = !o->model    ? "--model DIR is missing"
+                        : !o->images ? "no IMAGE is given"
+                        : !isnan(o->threshold) && !(o->threshold >= 0 && o->threshold <= 1)
+                            ? "--threshold must be 0 to 1"
+                            : NULL;
     if (!wrong)
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "detect run: %s; see cagen detect run --help",
@@ -122,9 +128,19 @@ static gboolean score_image(const Options *o, const CgDetector *d, const char *p
     return TRUE;
 }
 
+static void settle_threshold(Options *o, const CgDetector *d)
+{
+    if (!isnan(o->threshold))
+        return;
+    o->threshold = isnan(d->threshold) ? DEFAULT_THRESHOLD : d->threshold;
+    cg_log_note("threshold %.4g: %s", o->threshold,
+                isnan(d->threshold) ? "the detector has none of its own; --threshold gives one"
+                                    : "chosen on made anomalies when the detector was trained");
+}
+
 static gboolean run(int argc, char **argv, GError **error)
 {
-    g_auto(Options) o = {.threshold = 0.5};
+    g_auto(Options) o = {.threshold = NAN};
     g_autoptr(CgEngine) engine = NULL;
     CgDType dtype;
     if (!parse_options(argc, argv, &o, error) ||
@@ -134,6 +150,8 @@ static gboolean run(int argc, char **argv, GError **error)
     g_autoptr(GPtrArray) images = list_images(o.images, error);
     g_autoptr(CgDetector) d = images ? cg_detector_open(engine, dtype, o.model, error) : NULL;
     gboolean ok = d != NULL;
+    if (d)
+        settle_threshold(&o, d);
     for (guint i = 0; ok && i < images->len; i++)
         ok = score_image(&o, d, g_ptr_array_index(images, i), names, error);
     return ok;

@@ -3,10 +3,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
 #include "metrics/bootstrap.h"
 #include "metrics/report.h"
+#include "metrics/threshold.h"
 #include "pipeline/test_detector.h"
 
 #include <math.h>
@@ -102,16 +104,17 @@ static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
 typedef struct {
     const Options *options;
     const CgDataset *dataset;
-    GString *scores; /* lines of CSV */
+    GString *scores;            /* lines of CSV */
+    GArray *normal, *anomalous; /* double: scores */
 } Outputs;
 
-static void note_score(Outputs *out, const CgSample *sample, const CgMap *map)
+static void note_score(Outputs *out, const CgSample *sample, double value)
 {
     char score[G_ASCII_DTOSTR_BUF_SIZE];
     const char *path = cg_dataset_relative(out->dataset, sample->image);
     g_auto(GStrv) parts = g_strsplit(path, "\"", -1);
     g_autofree char *quoted = g_strjoinv("\"\"", parts);
-    g_ascii_formatd(score, sizeof score, "%.9g", (double)cg_mode_image_score(CG_MODE_DRAEM, map));
+    g_ascii_formatd(score, sizeof score, "%.9g", value);
     g_string_append_printf(out->scores, "\"%s\",%s,%s\n", quoted, sample->defect, score);
 }
 
@@ -121,8 +124,39 @@ static gboolean scored(void *data, const CgSample *sample, const CgImage *image,
     Outputs *out = data;
     g_autofree char *stem = cg_sample_stem(sample);
     g_autofree char *name = g_build_filename(sample->category, "test", sample->defect, stem, NULL);
-    note_score(out, sample, map);
+    const double score = (double)cg_mode_image_score(CG_MODE_DRAEM, map);
+    GArray *scores = cg_sample_is_good(sample) ? out->normal : out->anomalous;
+    g_array_append_val(scores, score);
+    note_score(out, sample, score);
     return cg_cli_detect_save(out->options->maps, out->options->overlays, name, image, map, error);
+}
+
+static const double *numbers(const GArray *a)
+{
+    return (const double *)(const void *)a->data;
+}
+
+/* What the detector's own threshold does on these images, and the best one that there is for them,
+ * which only who knows the answers can choose. */
+static void tell_threshold(const Outputs *out, const CgDetector *d)
+{
+    const GArray *a = out->normal, *b = out->anomalous;
+    if (isnan(d->threshold) || a->len == 0 || b->len == 0)
+        return;
+    const CgOperatingPoint own =
+        cg_threshold_apply(d->threshold, numbers(a), a->len, numbers(b), b->len);
+    const CgOperatingPoint best = cg_threshold_choose(numbers(a), a->len, numbers(b), b->len, NAN);
+    json_t *members = json_pack(
+        "{s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}}", "own", "threshold", own.threshold, "f1",
+        own.f1, "found", own.found, "false_alarms", own.false_alarms, "best", "threshold",
+        best.threshold, "f1", best.f1, "found", best.found, "false_alarms", best.false_alarms);
+    cg_log_event(
+        "threshold", members,
+        "threshold %.4g, chosen without real defects: finds %.1f %% of the defective "
+        "images, false alarms on %.1f %% of the good ones (balanced F1 %.1f); the best for "
+        "this test set, %.4g: %.1f %%, %.1f %% (F1 %.1f)",
+        own.threshold, 100 * own.found, 100 * own.false_alarms, 100 * own.f1, best.threshold,
+        100 * best.found, 100 * best.false_alarms, 100 * best.f1);
 }
 
 /* TEXT to PATH, or to standard output. */
@@ -146,7 +180,10 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
         return FALSE;
     g_autoptr(CgEvaluation) evaluation = cg_evaluation_new(options);
     g_autoptr(GString) scores = g_string_new("image,defect,score\n");
-    Outputs out = {.options = o, .dataset = d, .scores = scores};
+    g_autoptr(GArray) normal = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) anomalous = g_array_new(FALSE, FALSE, sizeof(double));
+    Outputs out = {
+        .options = o, .dataset = d, .scores = scores, .normal = normal, .anomalous = anomalous};
     const CgDetectorTest t = {.detector = detector,
                               .dataset = d,
                               .category = o->category ? o->category : detector->category,
@@ -156,6 +193,7 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
     if (!cg_detector_test(&t, evaluation, error) ||
         (o->scores && !write_text(scores->str, o->scores, error)))
         return FALSE;
+    tell_threshold(&out, detector);
     g_autoptr(CgReport) report = cg_report_new();
     cg_report_add(report, t.category, g_steal_pointer(&evaluation), 0);
     g_autofree char *text = cg_report_print(report, format);

@@ -6,6 +6,10 @@
 #include "cli/train.h"
 #include "pipeline/train_detector.h"
 
+#include <math.h>
+
+#define VALIDATION 0.1
+
 typedef struct {
     CgCliTrain train;
     CgTrainDetectorOptions detector;
@@ -34,6 +38,10 @@ static const char description[] =
     "  set        of the normal images: those that are replaced are drawn once\n"
     "  draw       of all samples: each one is drawn anew\n"
     "  anomalous  of the samples with an anomaly\n\n"
+    "At the end a threshold is chosen without any real defect: on the normal images that were "
+    "held\n"
+    "out (--validation), as they are and with anomalies made for them. cagen detect run takes "
+    "it.\n\n"
     "The last step's weights are kept; nothing is chosen by looking at test images.\n"
     "Ctrl-C saves the state and stops; --resume goes on, with the same numbers as without the "
     "pause.\n\n"
@@ -65,6 +73,14 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "share that --synthetic replaces (default: 0.3)", "X"},
         {"replace", 0, 0, G_OPTION_ARG_STRING, &o->replace,
          "set, draw or anomalous, see below (default: set)", "NAME"},
+        {"validation", 0, 0, G_OPTION_ARG_DOUBLE, &d->samples.hold_out,
+         "share of the normal images that is held out to choose a threshold with; 0: none, all are "
+         "trained with (default: 0.1)",
+         "X"},
+        {"false-alarms", 0, 0, G_OPTION_ARG_DOUBLE, &d->false_alarms,
+         "choose the lowest threshold with no more than this share of false alarms on them "
+         "(default: the best F1)",
+         "X"},
         G_OPTION_ENTRY_NULL,
     };
     g_autofree GOptionEntry *entries = cg_cli_train_entries(&o->train, own);
@@ -97,6 +113,10 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--replace needs --synthetic", error);
     if (o->replace && !cg_replace_parse(o->replace, &d->samples.replace))
         return wrong("--replace is set, draw or anomalous", error);
+    if (!(d->samples.hold_out >= 0 && d->samples.hold_out < 1))
+        return wrong("--validation must be at least 0 and below 1", error);
+    if (!isnan(d->false_alarms) && !(d->false_alarms >= 0 && d->false_alarms <= 1))
+        return wrong("--false-alarms must be 0 to 1", error);
     if (o->train.watch_steps)
         return wrong("--sample-every is not for detectors: they make no samples", error);
     return TRUE;
@@ -123,6 +143,7 @@ int cg_cli_detect_train(int argc, char **argv)
     CgDType dtype;
     CgTrainResult result;
     cg_train_detector_options_default(&o.detector);
+    o.detector.samples.hold_out = VALIDATION;
     cg_cli_train_init(&o.train, &o.detector.train);
     if (!parse_options(argc, argv, &o, &error) || !check_options(&o, &error) ||
         !cg_cli_compute_start(&o.train.compute, &engine, &dtype, &error))

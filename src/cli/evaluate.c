@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define MAX_JOBS         1024
-#define MAX_SEEDS        1000
 #define SMALL_SIDE       128 /* pixels up to which a training runs best on one thread */
 #define THREADS_OF_A_JOB 8   /* and above */
 
@@ -190,27 +189,6 @@ static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
     return TRUE;
 }
 
-static GArray *parse_seeds(const char *text, GError **error)
-{
-    g_autoptr(GArray) seeds = g_array_new(FALSE, FALSE, sizeof(guint64));
-    g_auto(GStrv) list = g_strsplit(text ? text : "0,1,2", ",", -1);
-    for (char **at = list; *at; at++) {
-        guint64 seed;
-        if (!g_ascii_string_to_unsigned(*at, 10, 0, G_MAXINT64, &seed, NULL) ||
-            seeds->len == MAX_SEEDS) {
-            wrong("--seeds are whole numbers with commas between, at most 1000", error);
-            return NULL;
-        }
-        for (guint i = 0; i < seeds->len; i++)
-            if (g_array_index(seeds, guint64, i) == seed) {
-                wrong("--seeds has one twice", error);
-                return NULL;
-            }
-        g_array_append_val(seeds, seed);
-    }
-    return seeds->len ? g_steal_pointer(&seeds) : (wrong("--seeds is empty", error), NULL);
-}
-
 static GArray *parse_ratios(const char *text, GError **error)
 {
     g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
@@ -254,7 +232,7 @@ static gboolean parse_lists(const Options *o, CgExperiment *x, GError **error)
 {
     g_autoptr(GArray) ratios = parse_ratios(o->ratios, error);
     const char *methods = o->methods ? o->methods : o->synthetic ? "draem,draem+cagen" : "draem";
-    if (!ratios || !(x->seeds = parse_seeds(o->seeds, error)) ||
+    if (!ratios || !(x->seeds = cg_experiment_parse_seeds(o->seeds ? o->seeds : "0,1,2", error)) ||
         !(x->sources = parse_sources(o->synthetic, error)))
         return FALSE;
     x->methods =
@@ -287,21 +265,6 @@ static gboolean open_experiment(const Options *o, CgDType dtype, CgExperiment *x
 
 /* ---- running */
 
-/* The cells that are not done. */
-static GArray *cells_to_do(const CgExperiment *x, GArray *cells, GError **error)
-{
-    g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(CgCell));
-    for (guint i = 0; i < cells->len; i++) {
-        const CgCell cell = g_array_index(cells, CgCell, i);
-        gboolean done;
-        if (!cg_cell_is_done(&x->options, &cell, &done, error))
-            return NULL;
-        if (!done)
-            g_array_append_val(todo, cell);
-    }
-    return g_steal_pointer(&todo);
-}
-
 static gboolean run_only(const Options *o, const CgExperiment *x, GArray *cells, CgEngine *engine,
                          GError **error)
 {
@@ -318,23 +281,6 @@ static gboolean run_only(const Options *o, const CgExperiment *x, GArray *cells,
     return FALSE;
 }
 
-static gboolean run_here(const CgExperiment *x, const GArray *todo, CgEngine *engine,
-                         CgCliCellDone done, void *data, GError **error)
-{
-    for (guint i = 0; i < todo->len; i++) {
-        const CgCell *cell = &g_array_index(todo, CgCell, i);
-        g_autofree char *name = cg_experiment_cell_name(cell);
-        cg_log_note("cell %s (%u of %u)", name, i + 1, todo->len);
-        if (!cg_cell_run(&x->options, cell, engine, error)) {
-            g_prefix_error(error, "%s: ", name);
-            return FALSE;
-        }
-        if (!done(data, i + 1, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
 typedef struct {
     const CgExperiment *experiment;
     CgProgress *progress;
@@ -343,8 +289,7 @@ typedef struct {
 static gboolean cell_done(void *data, guint done, GError **error)
 {
     Watch *w = data;
-    if (w->progress)
-        cg_progress_update(w->progress, done, NULL);
+    cg_progress_update(w->progress, done, NULL);
     return cg_experiment_table(w->experiment, NULL, NULL, error);
 }
 
@@ -362,41 +307,28 @@ static gboolean run_cells(const Options *o, const CgExperiment *x, const GArray 
                           CgEngine *engine, char *const *argv, GError **error)
 {
     const guint jobs = choose_jobs(o, todo->len);
-    g_autoptr(CgProgress) progress = jobs > 1 ? cg_progress_new("cells", todo->len) : NULL;
-    Watch watch = {x, progress};
     if (jobs == 1)
-        return run_here(x, todo, engine, cell_done, &watch, error);
+        return cg_experiment_run(x, engine, error);
+    g_autoptr(CgProgress) progress = cg_progress_new("cells", todo->len);
+    Watch watch = {x, progress};
     return cg_cli_evaluate_jobs(x, todo, jobs, MAX(1, cg_threads() / (int)jobs), argv, cell_done,
                                 &watch, error);
 }
 
 /* ---- the plan */
 
-static gboolean say_plan(const Options *o, const CgExperiment *x, const GArray *todo, guint all,
-                         CgEngine *engine, GError **error)
+static gboolean say_plan(const Options *o, const CgExperiment *x, CgEngine *engine, GError **error)
 {
-    double flops = 0;
-    guint64 memory = 0;
-    g_autoptr(GHashTable) plans = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-    for (guint i = 0; i < todo->len; i++) {
-        CgCell cell = g_array_index(todo, CgCell, i);
-        CgTrainResult *plan = g_hash_table_lookup(plans, cell.category);
-        if (!plan) { /* the same for all methods and seeds */
-            plan = g_new0(CgTrainResult, 1);
-            g_hash_table_insert(plans, (gpointer)(guintptr)cell.category, plan);
-            cell.synthetic = NULL; /* may not be there yet */
-            if (!cg_cell_plan(&x->options, &cell, engine, plan, error))
-                return FALSE;
-        }
-        flops += plan->flops * (double)plan->steps;
-        memory = MAX(memory, plan->memory);
-    }
-    const double speed = todo->len ? cg_probe_speed(engine, x->options.dtype, 1) : 0;
-    const double hours = speed > 0 ? flops / speed / 3600 : 0;
-    g_autofree char *each = g_format_size(memory);
+    CgExperimentPlan plan;
+    if (!cg_experiment_plan(x, engine, &plan, error))
+        return FALSE;
+    const double speed = plan.todo ? cg_probe_speed(engine, x->options.dtype, 1) : 0;
+    const double hours = speed > 0 ? plan.flops / speed / 3600 : 0;
+    g_autofree char *each = g_format_size(plan.memory);
     printf("%u cells, %u of them done; %.3g TFLOP to do, about %.1f hours on this machine at best, "
            "%s of memory for each of %u at a time\n",
-           all, all - todo->len, flops * 1e-12, hours, each, choose_jobs(o, todo->len));
+           plan.cells, plan.cells - plan.todo, plan.flops * 1e-12, hours, each,
+           choose_jobs(o, plan.todo));
     return TRUE;
 }
 
@@ -423,13 +355,13 @@ static gboolean evaluate(const Options *o, const CgExperiment *x, CgEngine *engi
         return print_table(o, x, cells->len, error);
     if (o->only)
         return run_only(o, x, cells, engine, error);
-    if (!o->plan_only && !cg_experiment_make_sources(x, error))
+    if (o->plan_only)
+        return say_plan(o, x, engine, error);
+    if (!cg_experiment_make_sources(x, error))
         return FALSE;
-    g_autoptr(GArray) todo = cells_to_do(x, cells, error);
+    g_autoptr(GArray) todo = cg_experiment_todo(x, cells, error);
     if (!todo)
         return FALSE;
-    if (o->plan_only)
-        return say_plan(o, x, todo, cells->len, engine, error);
     return run_cells(o, x, todo, engine, argv, error) && print_table(o, x, cells->len, error);
 }
 

@@ -25,6 +25,7 @@ static const CgCliCommand commands[] = {
      cg_cli_evaluate},
     {"figure", "draw methods side by side, or as points with their distances", cg_cli_figure},
     {"report", "write one HTML page of what was made and measured", cg_cli_report},
+    {"reproduce", "the paper's experiment, from raw data to its table", cg_cli_reproduce},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},
     {"doctor", "tell what this machine can do", cg_cli_doctor},
     {"tokenize", "show the tokens that a prompt becomes", cg_cli_tokenize},

@@ -27,13 +27,18 @@ char *cg_cell_path(const CgCellOptions *o, const CgCell *cell)
     return cell_place(o, cell, "cells", ".json");
 }
 
+const char *cg_cell_textures(const CgCellOptions *o, const CgCell *cell)
+{
+    return cg_detector_synthesis_takes_textures(cell->method->base) ? o->textures : NULL;
+}
+
 static CgTrainDetectorOptions training_options(const CgCellOptions *o, const CgCell *cell)
 {
     CgTrainDetectorOptions d = o->detector;
     d.samples.data = o->data;
     d.samples.layout = o->layout;
     d.samples.category = cell->category;
-    d.samples.textures = o->textures;
+    d.samples.textures = cg_cell_textures(o, cell);
     d.samples.synthesis = cell->method->base;
     d.samples.synthetic = cell->synthetic;
     d.samples.ratio = cell->method->ratio;

@@ -41,6 +41,9 @@ typedef struct {
 /* The result's file. Free with g_free. */
 char *cg_cell_path(const CgCellOptions *o, const CgCell *cell);
 
+/* The textures, where the method's base takes them. */
+const char *cg_cell_textures(const CgCellOptions *o, const CgCell *cell);
+
 /* Whether the result is there with the settings asked for. CG_ERROR_USAGE for one with others,
  * naming the first that differs (with redo: it is not done). */
 gboolean cg_cell_is_done(const CgCellOptions *o, const CgCell *cell, gboolean *done,

@@ -107,7 +107,7 @@ static json_t *training_settings(const CgCellOptions *o, const CgCell *cell, GEr
     json_object_set_new(object, "normal_images",
                         images_hash(o->dataset, cell->category, CG_DATASET_TRAIN));
     add_optimizer(object, &o->detector.train);
-    if (o->textures) {
+    if (cg_cell_textures(o, cell)) {
         json_t *hash = textures_hash(o->textures, error);
         if (!hash)
             return NULL;

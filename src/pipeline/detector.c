@@ -19,7 +19,7 @@ static CgPlainWeights *open_weights(const char *folder, GError **error)
     return cg_plain_weights_open((const char *const[]){first, second}, 2, error);
 }
 
-static gboolean read_config(const char *folder, CgDraemConfig *config, int *size, char **category,
+static gboolean read_config(const char *folder, CgDraemConfig *config, CgDetector *d,
                             GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "config.json", NULL);
@@ -29,7 +29,9 @@ static gboolean read_config(const char *folder, CgDraemConfig *config, int *size
     if (!json || !cg_draem_config_parse(json, path, config, error) ||
         !cg_json_int(json, path, "size", 256, CG_DRAEM_MULTIPLE, CG_DRAEM_MAX_SIDE, &side, error) ||
         !cg_json_string(json, path, "category", "", &name, error) ||
-        !cg_json_string(json, path, "channel_order", "bgr", &order, error))
+        !cg_json_string(json, path, "channel_order", "bgr", &order, error) ||
+        !cg_json_double(json_object_get(json, "threshold"), path, "image", NAN, &d->threshold,
+                        error))
         return FALSE;
     if (side % CG_DRAEM_MULTIPLE || !g_str_equal(order, "bgr")) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
@@ -37,8 +39,8 @@ static gboolean read_config(const char *folder, CgDraemConfig *config, int *size
                     CG_DRAEM_MULTIPLE);
         return FALSE;
     }
-    *size = (int)side;
-    *category = g_strdup(name);
+    d->size = (int)side;
+    d->category = g_strdup(name);
     return TRUE;
 }
 
@@ -49,8 +51,7 @@ CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *folder
     CgDraemConfig config;
     d->engine = engine;
     d->dtype = dtype;
-    if (!read_config(folder, &config, &d->size, &d->category, error) ||
-        !(weights = open_weights(folder, error)))
+    if (!read_config(folder, &config, d, error) || !(weights = open_weights(folder, error)))
         return NULL;
     const CgBuild build = {.engine = engine,
                            .dtype = dtype,
@@ -165,5 +166,15 @@ gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, co
     json_object_set_new(json, "version", json_string(CAGEN_VERSION));
     if (config->training)
         json_object_set(json, "training", config->training);
+    return cg_json_save(json, path, error);
+}
+
+gboolean cg_detector_save_threshold(const char *folder, json_t *threshold, GError **error)
+{
+    g_autofree char *path = g_build_filename(folder, "config.json", NULL);
+    g_autoptr(json_t) json = cg_json_load(path, error);
+    if (!json)
+        return FALSE;
+    json_object_set(json, "threshold", threshold);
     return cg_json_save(json, path, error);
 }

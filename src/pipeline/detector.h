@@ -18,8 +18,9 @@ typedef struct {
     CgDraem *model;
     CgEngine *engine; /* borrowed */
     CgDType dtype;
-    int size;       /* pictures are resized to size x size */
-    char *category; /* that it was trained on */
+    int size;         /* pictures are resized to size x size */
+    char *category;   /* that it was trained on */
+    double threshold; /* images with a score above are anomalous; NaN: none was chosen */
 } CgDetector;
 
 /* Engine must outlive the detector. */
@@ -46,5 +47,7 @@ typedef struct {
 /* Writes FOLDER from BLOCK of the store (values or average); configuration last. */
 gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, const CgStore *store,
                           CgTensor *block, GError **error);
+/* Puts THRESHOLD (borrowed; an object with "image") into FOLDER's configuration. */
+gboolean cg_detector_save_threshold(const char *folder, json_t *threshold, GError **error);
 
 #endif

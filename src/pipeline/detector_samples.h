@@ -39,12 +39,18 @@ typedef struct {
     const char *synthetic;     /* folder of generated images; NULL: none */
     CgReplace replace;
     double ratio; /* 0.3 */
-    int size;     /* pixels of a side */
+    /* Share of the normal images that is held out, for a threshold (validate_detector.h); at least
+     * one image when it is above 0, and one is left to train with. Generated images that were made
+     * from a held-out one are not trained with either. */
+    double hold_out;
+    int size; /* pixels of a side */
     guint64 seed;
 } CgDetectorSamplesOptions;
 
 /* The syntheses; NULL at the end. */
 const char *cg_detector_synthesis_name(guint index);
+/* Whether NAME, one of them, takes textures. */
+gboolean cg_detector_synthesis_takes_textures(const char *name);
 
 typedef struct CgDetectorSamples CgDetectorSamples;
 
@@ -54,8 +60,9 @@ CgDetectorSamples *cg_detector_samples_open(const CgDetectorSamplesOptions *o, G
 void cg_detector_samples_free(CgDetectorSamples *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDetectorSamples, cg_detector_samples_free)
 
-/* Normal images, and generated ones. */
+/* Normal images to train with, those held out, and generated ones. */
 guint cg_detector_samples_count(const CgDetectorSamples *s);
+guint cg_detector_samples_held_out(const CgDetectorSamples *s);
 guint cg_detector_samples_generated(const CgDetectorSamples *s);
 const char *cg_detector_samples_category(const CgDetectorSamples *s);
 
@@ -64,5 +71,11 @@ const char *cg_detector_samples_category(const CgDetectorSamples *s);
 gboolean cg_detector_samples_batch(CgDetectorSamples *s, const guint64 *numbers, int n,
                                    CgTensor **clean, CgTensor **picture, CgTensor **mask,
                                    GError **error);
+
+/* Picture NUMBER of those that training never sees, RGB: a held-out normal image, not turned, as it
+ * is or with an anomaly of the synthesis, drawn anew while it covers nothing; *IMAGE stays NULL
+ * when that never ends. There must be held-out images. */
+gboolean cg_detector_samples_validation(CgDetectorSamples *s, guint number, gboolean anomalous,
+                                        CgImage **image, GError **error);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define MAX_SEEDS 1000
+
 /* ---- categories */
 
 typedef struct {
@@ -97,7 +99,13 @@ static const char *nth_category(const CgExperiment *x, guint i)
 
 gboolean cg_experiment_check(const CgExperiment *x, GError **error)
 {
-    for (guint m = 0; m < x->methods->len; m++)
+    const char *textures = x->options.textures;
+    if (textures && !g_file_test(textures, G_FILE_TEST_EXISTS)) {
+        g_autofree char *shown = g_utf8_make_valid(textures, -1);
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no such folder of textures", shown);
+        return FALSE;
+    }
+    for (guint m = 0; x->methods && m < x->methods->len; m++)
         if (!cg_source_check(x->sources, nth_method(x, m), &x->options, error))
             return FALSE;
     return TRUE;
@@ -140,6 +148,95 @@ gboolean cg_experiment_make_sources(const CgExperiment *x, GError **error)
             if (!cg_source_make(x->sources, nth_method(x, m), nth_category(x, c), &x->options,
                                 error))
                 return FALSE;
+    return TRUE;
+}
+
+GArray *cg_experiment_parse_seeds(const char *text, GError **error)
+{
+    g_autoptr(GArray) seeds = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_auto(GStrv) list = g_strsplit(text, ",", -1);
+    for (char **at = list; *at; at++) {
+        guint64 seed;
+        gboolean twice = FALSE;
+        if (!g_ascii_string_to_unsigned(*at, 10, 0, G_MAXINT64, &seed, NULL) ||
+            seeds->len == MAX_SEEDS) {
+            g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                        "--seeds are whole numbers with commas between, at most %d", MAX_SEEDS);
+            return NULL;
+        }
+        for (guint i = 0; i < seeds->len; i++)
+            twice |= g_array_index(seeds, guint64, i) == seed;
+        if (twice) {
+            g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--seeds has %s twice", *at);
+            return NULL;
+        }
+        g_array_append_val(seeds, seed);
+    }
+    if (seeds->len)
+        return g_steal_pointer(&seeds);
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "--seeds is empty");
+    return NULL;
+}
+
+/* ---- running */
+
+GArray *cg_experiment_todo(const CgExperiment *x, const GArray *cells, GError **error)
+{
+    g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(CgCell));
+    for (guint i = 0; i < cells->len; i++) {
+        const CgCell cell = g_array_index(cells, CgCell, i);
+        gboolean done;
+        if (!cg_cell_is_done(&x->options, &cell, &done, error))
+            return NULL;
+        if (!done)
+            g_array_append_val(todo, cell);
+    }
+    return g_steal_pointer(&todo);
+}
+
+gboolean cg_experiment_plan(const CgExperiment *x, CgEngine *engine, CgExperimentPlan *out,
+                            GError **error)
+{
+    g_autoptr(GArray) cells = cg_experiment_cells(x);
+    g_autoptr(GArray) todo = cg_experiment_todo(x, cells, error);
+    g_autoptr(GHashTable) plans = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+    if (!todo)
+        return FALSE;
+    *out = (CgExperimentPlan){.cells = cells->len, .todo = todo->len};
+    for (guint i = 0; i < todo->len; i++) {
+        CgCell cell = g_array_index(todo, CgCell, i);
+        CgTrainResult *plan = g_hash_table_lookup(plans, cell.category);
+        if (!plan) { /* the same for all methods and seeds */
+            plan = g_new0(CgTrainResult, 1);
+            g_hash_table_insert(plans, (gpointer)(guintptr)cell.category, plan);
+            cell.synthetic = NULL; /* may not be there yet */
+            if (!cg_cell_plan(&x->options, &cell, engine, plan, error))
+                return FALSE;
+        }
+        out->flops += plan->flops * (double)plan->steps;
+        out->memory = MAX(out->memory, plan->memory);
+        out->state_bytes = MAX(out->state_bytes, plan->state_bytes);
+    }
+    return TRUE;
+}
+
+gboolean cg_experiment_run(const CgExperiment *x, CgEngine *engine, GError **error)
+{
+    g_autoptr(GArray) cells = cg_experiment_cells(x);
+    g_autoptr(GArray) todo = cg_experiment_todo(x, cells, error);
+    if (!todo)
+        return FALSE;
+    for (guint i = 0; i < todo->len; i++) {
+        const CgCell *cell = &g_array_index(todo, CgCell, i);
+        g_autofree char *name = cg_experiment_cell_name(cell);
+        cg_log_note("cell %s (%u of %u)", name, i + 1, todo->len);
+        if (!cg_cell_run(&x->options, cell, engine, error)) {
+            g_prefix_error(error, "%s: ", name);
+            return FALSE;
+        }
+        if (!cg_experiment_table(x, NULL, NULL, error))
+            return FALSE;
+    }
     return TRUE;
 }
 

@@ -19,7 +19,8 @@ typedef struct {
  * g_ptr_array_unref. */
 GPtrArray *cg_experiment_categories(const CgDataset *d, const char *names, GError **error);
 
-/* Whether the methods' sources are there or can be made. */
+/* Whether the textures are there, and the methods' sources (no methods: fine) are or can be made.
+ */
 gboolean cg_experiment_check(const CgExperiment *x, GError **error);
 
 /* All cells, the first seed's before the second's, so that a table of all methods is there early.
@@ -28,8 +29,26 @@ GArray *cg_experiment_cells(const CgExperiment *x);
 /* "bottle/draem+cagen:0.3/0" */
 char *cg_experiment_cell_name(const CgCell *cell);
 
+/* Seeds (guint64) in TEXT, with commas between, none twice. CG_ERROR_USAGE. */
+GArray *cg_experiment_parse_seeds(const char *text, GError **error);
+
+/* Those of CELLS that are not done, in their order; they borrow from CELLS. */
+GArray *cg_experiment_todo(const CgExperiment *x, const GArray *cells, GError **error);
+
+typedef struct {
+    guint cells, todo;
+    double flops;        /* of those to do */
+    guint64 memory;      /* of the largest training */
+    guint64 state_bytes; /* on the disk while it runs */
+} CgExperimentPlan;
+gboolean cg_experiment_plan(const CgExperiment *x, CgEngine *engine, CgExperimentPlan *plan,
+                            GError **error);
+
 /* Makes the generated images that the methods ask for and nobody gave. */
 gboolean cg_experiment_make_sources(const CgExperiment *x, GError **error);
+
+/* All cells that are not done, one after the other, with a table after each. */
+gboolean cg_experiment_run(const CgExperiment *x, CgEngine *engine, GError **error);
 
 /* OUT/table.md, .csv, .tex, .json and, where several ratios were asked for, OUT/ratio.svg and
  * .png, from the results that are there. *TEXT (nullable) gets the first;

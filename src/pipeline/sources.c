@@ -117,7 +117,7 @@ static gboolean list_shots(const CgCellOptions *o, const char *category, GPtrArr
     return FALSE;
 }
 
-static GPtrArray *list_normals(const CgDataset *d, const char *category)
+GPtrArray *cg_source_normals(const CgDataset *d, const char *category)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < d->samples->len; i++) {
@@ -136,7 +136,7 @@ gboolean cg_source_make(const GPtrArray *given, const CgMethod *m, const char *c
         return TRUE;
     CgBatchSummary summary;
     g_autofree char *out = cg_source_folder(given, m, category, o);
-    g_autoptr(GPtrArray) normals = list_normals(o->dataset, category);
+    g_autoptr(GPtrArray) normals = cg_source_normals(o->dataset, category);
     g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) masks = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) textures = NULL;

@@ -31,6 +31,9 @@ gboolean cg_source_check(const GPtrArray *given, const CgMethod *method, const C
 char *cg_source_folder(const GPtrArray *given, const CgMethod *method, const char *category,
                        const CgCellOptions *o);
 
+/* The paths of the normal images that CATEGORY has for training. */
+GPtrArray *cg_source_normals(const CgDataset *d, const char *category);
+
 /* Makes what cg_source_folder names, where it is not given; what is there stays. */
 gboolean cg_source_make(const GPtrArray *given, const CgMethod *method, const char *category,
                         const CgCellOptions *o, GError **error);

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/system.h"
 #include "models/draem.h"
-#include "pipeline/detector.h"
+#include "pipeline/validate_detector.h"
+
+#include <math.h>
 
 typedef struct {
     const CgTrainDetectorOptions *options;
@@ -17,7 +19,8 @@ typedef struct {
 void cg_train_detector_options_default(CgTrainDetectorOptions *o)
 {
     *o = (CgTrainDetectorOptions){.samples = {.synthesis = "draem", .ratio = 0.3, .size = 256},
-                                  .width = 128};
+                                  .width = 128,
+                                  .false_alarms = NAN};
     cg_train_settings_default(&o->train);
     o->train.epochs = 700;
     o->train.batch = 8;
@@ -59,6 +62,9 @@ static json_t *describe(const Training *t)
                   (int)cg_detector_samples_count(t->samples), "generated_images",
                   (int)cg_detector_samples_generated(t->samples), "textures", o->textures != NULL);
     json_object_set_new(object, "seed", json_integer((json_int_t)s->seed));
+    if (o->hold_out > 0)
+        json_object_set_new(object, "held_out_images",
+                            json_integer(cg_detector_samples_held_out(t->samples)));
     if (o->synthetic) {
         json_object_set_new(object, "ratio", json_real(o->ratio));
         json_object_set_new(object, "replace", json_string(cg_replace_name(o->replace)));
@@ -114,9 +120,11 @@ static void say_plan(const Training *t, const CgTrainResult *plan)
                                                        cg_detector_samples_generated(t->samples),
                                                        cg_replace_name(o->replace), o->ratio)
                                      : g_strdup("");
-    cg_log_note("%s: %u normal images of %dx%d%s; synthesis: %s%s",
+    const guint held_out = cg_detector_samples_held_out(t->samples);
+    g_autofree char *held = held_out ? g_strdup_printf(", %u held out", held_out) : g_strdup("");
+    cg_log_note("%s: %u normal images of %dx%d%s%s; synthesis: %s%s",
                 cg_detector_samples_category(t->samples), cg_detector_samples_count(t->samples),
-                o->size, o->size, generated, o->synthesis,
+                o->size, o->size, held, generated, o->synthesis,
                 g_str_equal(o->synthesis, "draem") && !o->textures
                     ? " (no --textures: other normal images in disorder)"
                     : "");
@@ -166,7 +174,9 @@ gboolean cg_train_detector(CgEngine *engine, CgDType dtype, const CgTrainDetecto
     Training t = {.options = o, .dtype = dtype};
     t.samples = cg_detector_samples_open(&o->samples, error);
     const gboolean ok =
-        t.samples && open_model(&t, engine, error) && run(&t, engine, plan_only, result, error);
+        t.samples && open_model(&t, engine, error) && run(&t, engine, plan_only, result, error) &&
+        (plan_only || cg_detector_choose_threshold(engine, dtype, o->train.out, t.samples,
+                                                   o->false_alarms, error));
     cg_draem_free(t.model);
     cg_store_free(t.store);
     cg_detector_samples_free(t.samples);

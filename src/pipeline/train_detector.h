@@ -9,12 +9,14 @@
 typedef struct {
     CgDetectorSamplesOptions samples; /* its seed is the training's */
     CgTrainSettings train;
-    int width; /* of the reconstructive network; the discriminative one has half of it */
+    double false_alarms; /* of the threshold; NaN: the best F1 */
+    int width;           /* of the reconstructive network; the discriminative one has half of it */
 } CgTrainDetectorOptions;
 
-/* The original's: 256 pixels, width 128, 700 epochs of batches of 8, Adam with rate 1e-4, a fifth
- * of it after 80 % and again after 90 % of the steps, no decay, no clipping. An epoch is as many
- * samples as there are normal images; its last batch is filled up from the next epoch. */
+/* No image is held out. The original's: 256 pixels, width 128, 700 epochs of batches of 8, Adam
+ * with rate 1e-4, a fifth of it after 80 % and again after 90 % of the steps, no decay, no
+ * clipping. An epoch is as many samples as there are normal images; its last batch is filled up
+ * from the next epoch. */
 void cg_train_detector_options_default(CgTrainDetectorOptions *options);
 
 /* From the data to the detector in OUT (pipeline/detector.h) with OUT/state.safetensors. The last

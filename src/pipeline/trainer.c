@@ -368,6 +368,7 @@ gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDTyp
     plan->activation_bytes = (double)cg_engine_plan_peak(engine);
     plan->memory = (guint64)(plan->activation_bytes + (double)task->weight_bytes +
                              blocks * (double)task->store->capacity * sizeof(float));
+    plan->state_bytes = (guint64)((blocks - 1) * (double)task->store->capacity * sizeof(float));
     for (int i = 0; i < CG_OP_KINDS; i++)
         plan->flops += profile.flops[i] * s->accumulate;
     run_clear(&run);

@@ -64,6 +64,7 @@ void cg_train_settings_default(CgTrainSettings *settings);
 typedef struct {
     guint64 steps;                                            /* done in all */
     guint64 memory;                                           /* planned peak, bytes */
+    guint64 state_bytes;                                      /* of the file to resume from */
     double activation_bytes;                                  /* of them */
     double flops;                                             /* of a step, forward and backward */
     double loss;                                              /* smoothed */

@@ -15,7 +15,7 @@ test_it() { # MODEL OPTION...
 
 echo "== the plan is told before anything is made"
 train planned --plan >stdout 2>stderr
-grep -q "hex_nut: 8 normal images of 64x64; synthesis: draem (no --textures: other normal" stderr || fail "$(cat stderr)"
+grep -q "hex_nut: 7 normal images of 64x64, 1 held out; synthesis: draem (no --textures: other normal" stderr || fail "$(cat stderr)"
 grep -q "98221 parameters, 30 steps of" stderr || fail "$(cat stderr)"
 [ ! -e planned ] || fail "--plan made a folder"
 
@@ -86,7 +86,7 @@ steps=1 train by-texture --textures textures -q >/dev/null
 echo "== generated images take the place of normal ones, in three readings"
 "$CAGEN" augment --method cutpaste --normal data/hex_nut/train/good --category hex_nut --count 4 --out made -q >/dev/null
 for name in set draw anomalous; do
-    steps=1 train replaced-$name --synthetic made --ratio 0.5 --replace $name >/dev/null 2>stderr
+    steps=1 train replaced-$name --validation 0 --synthetic made --ratio 0.5 --replace $name >/dev/null 2>stderr
     grep -q "8 normal images of 64x64, 4 generated ones ($name, 0.5)" stderr || fail "$(cat stderr)"
 done
 
@@ -100,6 +100,26 @@ same_files table table2
 echo "== a test is the same for any number of threads"
 test_it undisturbed --mode draem --format csv --threads 1 >table1 2>/dev/null
 same_files table table1
+
+echo "== a threshold is chosen without real defects, told and taken"
+grep -q '"threshold": {' undisturbed/config.json || fail "no threshold"
+grep -q '"made_anomalies": 6[0-4],' undisturbed/config.json || fail "$(cat undisturbed/config.json)"
+grep -q "chosen without real defects: finds .* the best for this test set" stderr || fail "$(cat stderr)"
+own=$(grep -o '"image": [0-9.e-]*' undisturbed/config.json | cut -d' ' -f2)
+"$CAGEN" detect run --model undisturbed --dtype f32 data/hex_nut/test/crack/000.png >/dev/null 2>stderr
+grep -q "threshold 0.[0-9]*: chosen on made anomalies" stderr || fail "$(cat stderr)"
+awk -v own="$own" -v said="$(grep -o 'threshold [0-9.]*' stderr | cut -d' ' -f2)" \
+    'BEGIN { d = own - said; exit !(d < 1e-4 && d > -1e-4) }' || fail "$(cat stderr) instead of $own"
+steps=1 train none-held --validation 0 -q >/dev/null
+! grep -q threshold none-held/config.json || fail "a threshold from nothing"
+"$CAGEN" detect run --model none-held --dtype f32 data/hex_nut/test/crack/000.png >/dev/null 2>stderr
+grep -q "threshold 0.5: the detector has none of its own" stderr || fail "$(cat stderr)"
+
+echo "== a share of false alarms may be asked for, at the end of a training too"
+cp -r undisturbed careful
+train careful --resume --false-alarms 0 -q >/dev/null
+grep -q '"rule": "false_alarms"' careful/config.json || fail "$(cat careful/config.json)"
+grep -q '"false_alarms": 0.0' careful/config.json || fail "$(cat careful/config.json)"
 
 echo "== new images are scored"
 "$CAGEN" detect run --model undisturbed --threshold 0 --dtype f32 data/hex_nut/test/crack data/hex_nut/test/good/000.png >rows
@@ -124,6 +144,8 @@ refused "size" 2 "--size must be a multiple of 32" train refused --size 70
 refused "width" 2 "--width must be an even number" train refused --width 3
 refused "synthesis" 2 'unknown --synthesis "magic"' train refused --synthesis magic
 refused "ratio" 2 "--ratio must be above 0" train refused --ratio 1.5
+refused "validation" 2 "--validation must be at least 0 and below 1" train refused --validation 1
+refused "false alarms" 2 "--false-alarms must be 0 to 1" train refused --false-alarms 2
 refused "replace" 2 "--replace needs --synthetic" train refused --replace set
 refused "textures" 2 "--synthesis scar uses no --textures" train refused --synthesis scar --textures textures
 refused "no manifest" 1 "manifest.jsonl" train refused --synthetic data/hex_nut
