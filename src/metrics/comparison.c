@@ -106,23 +106,25 @@ static const char *collect(const CgComparison *c, const char *category, const ch
 {
     *g = (Group){g_array_new(FALSE, FALSE, sizeof(guint64)),
                  g_array_new(FALSE, FALSE, sizeof(double)), g_ptr_array_new(), G_MAXUINT};
+    const char *lack = NULL;
     for (guint i = 0; i < c->results->len; i++) {
         const CgResult *r = g_ptr_array_index(c->results, i);
         if (!g_str_equal(r->category, category) || !g_str_equal(r->method, method) ||
             (seeds && !has_seed(seeds, r->seed)))
             continue;
         const CgResultRow *row = find_row(r, kind->mode, kind->without_shots);
-        if (!row)
-            return kind->without_shots ? "no image of this category was learnt from"
-                                       : "not measured in this mode";
-        if (row->reasons[kind->compared])
-            return row->reasons[kind->compared];
         g_array_append_val(g->seeds, r->seed);
+        const char *reason = row                   ? row->reasons[kind->compared]
+                             : kind->without_shots ? "no image of this category was learnt from"
+                                                   : "not measured in this mode";
+        lack = lack ? lack : reason;
+        if (reason)
+            continue;
         g_array_append_val(g->values, row->values[kind->compared]);
         g_ptr_array_add(g->draws, row->draws[kind->compared]);
         g->draw_count = MIN(g->draw_count, r->draws);
     }
-    return g->seeds->len ? NULL : "not measured yet";
+    return lack ? lack : g->seeds->len ? NULL : "not measured yet";
 }
 
 static CgRepeated repeated(const Group *g)

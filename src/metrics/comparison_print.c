@@ -218,7 +218,7 @@ static void append_notes(GString *out, const CgComparison *c, const char *before
     g_string_append_printf(out, "%sPer cent; means over %u", before, fewest);
     if (most != fewest)
         g_string_append_printf(out, " to %u", most);
-    g_string_append_printf(out, " seeds.\n");
+    g_string_append_printf(out, " seed%s.\n", most == 1 ? "" : "s");
     g_string_append_printf(
         out,
         "%sIn brackets: 95 %% intervals by bootstrap over test images%s. After the semicolon: the "

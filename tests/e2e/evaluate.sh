@@ -124,6 +124,16 @@ grep -q "^| part | - (1) / - (1) |$" stdout || fail "$(cat stdout)"
 grep -q "(1) undefined: no defective pixels" stdout || fail "$(cat stdout)"
 grep -q "undefined: no defective images" stdout || fail "$(cat stdout)"
 
+echo "== a test set of defects alone, masks that are missing"
+mkdir -p bad/part
+cp -r data/hex_nut/train data/hex_nut/test data/hex_nut/ground_truth bad/part/
+rm -r bad/part/test/good
+rm bad/part/ground_truth/crack/001_mask.png
+"$CAGEN" evaluate --data bad --size 32 --width 2 --steps 1 --batch 2 --dtype f32 --seeds 0 --mode draem --out bad-out -q >stdout
+grep -q "undefined: 1 of 8 images have no mask (the first: bad/part/test/crack/001.png)" stdout || fail "$(cat stdout)"
+grep -q "undefined: no good images" stdout || fail "$(cat stdout)"
+grep -q "means over 1 seed\.$" stdout || fail "$(cat stdout)"
+
 echo "== what cannot be is told in one line"
 refused "no data" 2 "--data DIR is missing" "$CAGEN" evaluate --out x
 refused "no such folder" 1 "nowhere" evaluate x --data nowhere
