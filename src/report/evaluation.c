@@ -91,7 +91,7 @@ static void add_measure_head(GString *out, gboolean published)
     for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
         g_string_append_printf(out, "<th scope=\"col\" class=\"n\">%s</th>", measures[m].title);
     if (published)
-        g_string_append(out, "<th scope=\"col\" class=\"n\">Paper: DRAEM, pixel AUROC / AP</th><th "
+        g_string_append(out, "<th scope=\"col\" class=\"n\">Paper: DRAEM</th><th "
                              "scope=\"col\" class=\"n\">Paper: CAGen</th>");
     g_string_append(out, "</tr></thead>\n<tbody>\n");
 }
@@ -129,6 +129,10 @@ static gboolean add_mode(GString *out, const json_t *json, const char *mode, gbo
         add_measure_head(out, published);
         g_string_append_len(out, rows->str, (gssize)rows->len);
         g_string_append(out, "</tbody></table></div>\n");
+        if (published)
+            g_string_append(out,
+                            "<p class=\"note\">Paper: AUROC / AP of the pixels, at 256 x 256 and "
+                            "full width.</p>\n");
         g_string_append(out, first ? "" : "</details>\n");
     }
     g_string_free(rows, TRUE);

@@ -19,7 +19,8 @@ done >training/journal.jsonl
 printf '{"step":5,' >>training/journal.jsonl # being written
 
 cat >scores.json <<'TEXT'
-{"rows":[{"category":"hex<nut>","mode":"draem","without_few_shot":false,"defect":null,"good":2,
+{"rows":[{"category":"bottle","mode":"draem","without_few_shot":false,"defect":null,"good":1,
+"defective":1,"values":{}},{"category":"hex<nut>","mode":"draem","without_few_shot":false,"defect":null,"good":2,
 "defective":3,"values":{"image_auroc":{"value":0.91234,"low":0.8,"high":1.0},
 "pixel_auroc":{"undefined":"no <mask>"}},"curves":{"pixel_roc":[[0,0,null],[0.5,1,0.5],[1,1,0]]}}],
 "means":[],"notes":["a & b"]}
@@ -68,6 +69,7 @@ has 'outside the mask <b>unchanged</b>'
 has '91.2 <span class="interval">80.0&ndash;100.0</span>'
 has '+10.0 <span class="interval">+5.0 to +15.0</span>'
 has '68.4'
+has '<td class="n">99.2 / 89.8</td>' # the paper's figures for bottle
 has 'Pixels: ROC'
 has 'class="atlas"'
 is "pictures without an alternative" "$(grep -oE '<img [^>]*>' page.html | grep -vc ' alt="')" 0
