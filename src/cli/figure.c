@@ -14,7 +14,7 @@
 
 #define MAX_ROWS    200
 #define MAX_COLUMNS 32
-#define MAX_COUNT   20000
+#define MAX_COUNT   5000 /* the kernels of two groups of 5000 take 600 MB */
 #define MAX_DRAWS   10000
 
 typedef struct {
@@ -117,7 +117,7 @@ static gboolean check_options(const Options *o, GError **error)
     if (o->cell < 32 || o->cell > 2048)
         return usage(error, "--cell can be 32 to 2048");
     if (o->count < 2 || o->count > MAX_COUNT)
-        return usage(error, "--count can be 2 to 20000");
+        return usage(error, "--count can be 2 to 5000");
     if (!(o->perplexity > 1 && o->perplexity < 10000))
         return usage(error, "--perplexity must be above 1");
     if (o->iterations < 1 || o->iterations > 1000000)
