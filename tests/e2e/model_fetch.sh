@@ -23,6 +23,7 @@ for ((i = 0; i < 500; i++)); do
     [ ! -s address ] || break
     sleep 0.01
 done
+[ -s address ] || fail "the server did not start" # and nobody else shall be asked
 HF_ENDPOINT=$(cat address)
 export HF_ENDPOINT HF_HOME=$work/home
 
@@ -174,7 +175,7 @@ grep -q '^slow/mini  -  01234567  .*unfinished' list || fail "$(cat list)"
 fetched slow --only vae
 is "transfers" "$(ranges slow)" "- 997 "
 stop KILL stuck
-refused 1 "said nothing for 1 s" stuck --only vae --timeout 1 --retries 0
+refused 1 "said nothing for 3 s" stuck --only vae --timeout 3 --retries 0
 is "bytes after the next attempt" "$(find "$HF_HOME" -name '*.incomplete' -size 1994c | wc -l)" 1
 # Two at once: the second says so.
 "$CAGEN" model fetch -q stuck/mini --only vae >/dev/null 2>&1 &
