@@ -31,6 +31,7 @@ enum {
     CG_STREAM_EMPTY = 17,     /* which training samples are normal images without a mask */
     CG_STREAM_EMBEDDING = 18, /* where points of an embedding begin */
     CG_STREAM_PAIRS = 19,     /* pairs and subsets that measures of groups look at */
+    CG_STREAM_CLASSIFY = 20,  /* a classifier's training samples */
 };
 
 /* The ten-round Philox 4x32 block for COUNTER under KEY. */

@@ -8,6 +8,7 @@
 
 int cg_cli_dataset(int argc, char **argv);
 int cg_cli_augment(int argc, char **argv);
+int cg_cli_classify(int argc, char **argv);
 int cg_cli_detect(int argc, char **argv);
 int cg_cli_doctor(int argc, char **argv);
 int cg_cli_evaluate(int argc, char **argv);

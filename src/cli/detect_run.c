@@ -69,20 +69,6 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     return FALSE;
 }
 
-/* All pictures that the arguments name. */
-static GPtrArray *list_images(char *const *arguments, GError **error)
-{
-    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
-    for (; *arguments; arguments++) {
-        g_autoptr(GPtrArray) some = cg_pictures_list(*arguments, TRUE, error);
-        if (!some)
-            return NULL;
-        for (guint i = 0; i < some->len; i++)
-            g_ptr_array_add(all, g_strdup(g_ptr_array_index(some, i)));
-    }
-    return g_steal_pointer(&all);
-}
-
 /* The image's name without folder and ending, for its outputs; one name, one output. */
 static char *output_name(const char *path, GHashTable *names, GError **error)
 {
@@ -147,7 +133,7 @@ static gboolean run(int argc, char **argv, GError **error)
         !cg_cli_compute_start(&o.compute, &engine, &dtype, error))
         return FALSE;
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GPtrArray) images = list_images(o.images, error);
+    g_autoptr(GPtrArray) images = cg_pictures_list_all(o.images, error);
     g_autoptr(CgDetector) d = images ? cg_detector_open(engine, dtype, o.model, error) : NULL;
     gboolean ok = d != NULL;
     if (d)

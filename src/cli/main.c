@@ -20,6 +20,8 @@ static const CgCliCommand commands[] = {
     {"dataset", "look at, check and split data sets", cg_cli_dataset},
     {"metrics", "score anomaly maps of any program against a data set", cg_cli_metrics},
     {"detect", "train a detector, test it, score images with it", cg_cli_detect},
+    {"classify", "train a classifier of defect types, test it, classify images with it",
+     cg_cli_classify},
     {"model", "fetch, check and convert models", cg_cli_model},
     {"evaluate", "train and test detectors with several methods, and compare them",
      cg_cli_evaluate},

@@ -1,6 +1,7 @@
 #include "datasets/dataset-private.h"
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include <string.h>
 
@@ -71,6 +72,23 @@ const char *cg_problem_kind_name(CgProblemKind kind)
         [CG_PROBLEM_DUPLICATE] = "duplicate",
     };
     return names[kind];
+}
+
+const char *cg_dataset_choose_category(const CgDataset *d, const char *name, GError **error)
+{
+    for (guint i = 0; i < d->categories->len; i++) {
+        const char *category = g_ptr_array_index(d->categories, i);
+        if (name ? g_str_equal(category, name) : d->categories->len == 1)
+            return category;
+    }
+    g_autofree char *quoted = name ? cg_json_quote(name) : NULL;
+    if (name)
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                    "%s: no category %s; cagen dataset info lists them", d->root, quoted);
+    else
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s has several categories; choose one with --category", d->root);
+    return NULL;
 }
 
 const char *cg_dataset_relative(const CgDataset *d, const char *path)

@@ -113,6 +113,10 @@ static inline const CgSample *cg_dataset_sample(const CgDataset *dataset, guint 
     return &g_array_index(dataset->samples, CgSample, i);
 }
 
+/* The category NAME, or with NULL the only one there is; a pointer of D's. CG_ERROR_MISSING or
+ * CG_ERROR_USAGE, which tell what to do. */
+const char *cg_dataset_choose_category(const CgDataset *dataset, const char *name, GError **error);
+
 /* PATH (of a sample or problem) below the root: a pointer into PATH. */
 const char *cg_dataset_relative(const CgDataset *dataset, const char *path);
 

@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "pipeline/labelled.h"
 
+#include <math.h>
 #include <string.h>
 
 #define BATCH 16 /* pictures at once */
@@ -317,6 +319,26 @@ CgTensor *cg_classifier_features(const CgClassifier *c, const char *const *paths
 {
     CgTensor *features = NULL;
     return cg_classifier_run_files(c, paths, n, &features, NULL, error) ? features : NULL;
+}
+
+guint cg_classifier_answer(const CgTensor *logits, guint i, double *probability)
+{
+    const guint classes = (guint)logits->shape.d[1];
+    const float *row = cg_tensor_f32(logits) + (size_t)i * classes;
+    guint best = 0;
+    double sum = 0;
+    for (guint k = 1; k < classes; k++)
+        best = row[k] > row[best] ? k : best;
+    for (guint k = 0; k < classes; k++)
+        sum += exp((double)row[k] - (double)row[best]);
+    *probability = 1 / sum;
+    return best;
+}
+
+gboolean cg_classifier_is_binary(const CgClassifier *c)
+{
+    return c->labels->len == 2 && g_str_equal(g_ptr_array_index(c->labels, 0), CG_DEFECT_GOOD) &&
+           g_str_equal(g_ptr_array_index(c->labels, 1), CG_LABEL_ANOMALOUS);
 }
 
 /* ---- writing */

@@ -60,6 +60,11 @@ gboolean cg_classifier_run_files(const CgClassifier *c, const char *const *paths
 CgTensor *cg_classifier_features(const CgClassifier *c, const char *const *paths, guint n,
                                  GError **error);
 
+/* Row I of LOGITS: the class it speaks for, and that one's probability (softmax). */
+guint cg_classifier_answer(const CgTensor *logits, guint i, double *probability);
+/* Whether its classes are "good" and "anomalous". */
+gboolean cg_classifier_is_binary(const CgClassifier *c);
+
 /* What a folder says of a classifier. */
 typedef struct {
     CgResnetClassifierConfig network;

@@ -42,29 +42,6 @@ const char *cg_replace_name(CgReplace replace)
 
 /* ---- opening */
 
-/* The category asked for, or the only one. */
-static gboolean choose_category(CgDetectorSamples *s, const CgDataset *d, GError **error)
-{
-    const char *wanted = s->options.category;
-    for (guint i = 0; wanted && i < d->categories->len; i++)
-        if (g_str_equal(g_ptr_array_index(d->categories, i), wanted)) {
-            s->category = g_strdup(wanted);
-            return TRUE;
-        }
-    if (!wanted && d->categories->len == 1) {
-        s->category = g_strdup(g_ptr_array_index(d->categories, 0));
-        return TRUE;
-    }
-    g_autofree char *quoted = wanted ? cg_json_quote(wanted) : NULL;
-    if (wanted)
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: no category %s; cagen dataset info lists them", d->root, quoted);
-    else
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "%s has several categories; choose one with --category", d->root);
-    return FALSE;
-}
-
 /* Moves the images that are held out to the end; all others keep their order. */
 static void hold_out(CgDetectorSamples *s)
 {
@@ -96,8 +73,10 @@ static gboolean list_normals(CgDetectorSamples *s, GError **error)
     if (s->options.layout && !cg_layout_parse(s->options.layout, &layout, error))
         return FALSE;
     g_autoptr(CgDataset) d = cg_dataset_open(s->options.data, layout, error);
-    if (!d || !choose_category(s, d, error))
+    const char *category = d ? cg_dataset_choose_category(d, s->options.category, error) : NULL;
+    if (!category)
         return FALSE;
+    s->category = g_strdup(category);
     for (guint i = 0; i < d->samples->len; i++) {
         const CgSample *sample = cg_dataset_sample(d, i);
         if (sample->split == CG_DATASET_TRAIN && cg_sample_is_good(sample) &&

@@ -143,3 +143,16 @@ GPtrArray *cg_pictures_list(const char *path, gboolean deep, GError **error)
     }
     return g_steal_pointer(&paths);
 }
+
+GPtrArray *cg_pictures_list_all(char *const *paths, GError **error)
+{
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
+    for (; *paths; paths++) {
+        g_autoptr(GPtrArray) some = cg_pictures_list(*paths, TRUE, error);
+        if (!some)
+            return NULL;
+        for (guint i = 0; i < some->len; i++)
+            g_ptr_array_add(all, g_strdup(g_ptr_array_index(some, i)));
+    }
+    return g_steal_pointer(&all);
+}

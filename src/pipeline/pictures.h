@@ -27,5 +27,7 @@ CgPicture *cg_pictures_get(CgPictures *pictures, const char *path, gboolean mask
  * too, and only files whose names say that they are pictures. Nothing found is CG_ERROR_MISSING.
  * Strings, freed with the array. */
 GPtrArray *cg_pictures_list(const char *path, gboolean deep, GError **error);
+/* The same of all PATHS, ended by NULL, one after the other; folders are looked through deeply. */
+GPtrArray *cg_pictures_list_all(char *const *paths, GError **error);
 
 #endif
