@@ -21,7 +21,7 @@ typedef struct {
     CgCliCompute compute;
     char **groups, **which;
     char *data, *good, *real, *category, *out, *features, *init;
-    int rows, columns, cell, count, iterations, bootstrap;
+    int rows, columns, cell, count, iterations, bootstrap, thumbnails;
     double perplexity, angle;
     gboolean whole;
     gint64 seed;
@@ -90,6 +90,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"iterations", 0, 0, G_OPTION_ARG_INT, &o->iterations, "4: (default: 1000)", "N"},
         {"angle", 0, 0, G_OPTION_ARG_DOUBLE, &o->angle,
          "4: of Barnes-Hut, 0 is exact (default: 0, from 1000 pictures on 0.5)", "X"},
+        {"thumbnails", 0, 0, G_OPTION_ARG_INT, &o->thumbnails,
+         "4: one more picture, with the pictures for points, N pixels long", "N"},
         {"init", 0, 0, G_OPTION_ARG_STRING, &o->init, "4: pca (default) or random", "NAME"},
         {"bootstrap", 0, 0, G_OPTION_ARG_INT, &o->bootstrap,
          "4: draws for the intervals (default: 1000)", "N"},
@@ -126,6 +128,8 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error, "--angle can be 0 to 0.7");
     if (o->init && !g_str_equal(o->init, "pca") && !g_str_equal(o->init, "random"))
         return usage(error, "--init can be pca or random");
+    if (o->thumbnails != 0 && (o->thumbnails < 8 || o->thumbnails > 512))
+        return usage(error, "--thumbnails can be 8 to 512");
     if (o->bootstrap < 0 || o->bootstrap > MAX_DRAWS)
         return usage(error, "--bootstrap can be 0 to 10000");
     if (o->seed < 0)
@@ -235,6 +239,9 @@ static gboolean save_likeness(const Options *o, const CgLikeness *l, GError **er
             return FALSE;
         printf("%s\n", path);
     }
+    g_autoptr(CgImage) sheet = o->thumbnails ? cg_likeness_pictures(l, o->thumbnails, error) : NULL;
+    if (o->thumbnails && !save_sheet(o, sheet, "figure4-pictures.png", error))
+        return FALSE;
     g_autoptr(json_t) json = cg_likeness_json(l);
     char *dumped = json_dumps(json, JSON_COMPACT);
     g_autofree char *table = cg_likeness_markdown(l);

@@ -89,13 +89,23 @@ gboolean cg_likeness_measure(CgLikeness *l, GError **error)
 
 /* ---- the figure */
 
+/* Real pictures are grey and dark, what was made is in colours. */
+static guint32 group_colour(const CgLikeness *l, guint group)
+{
+    guint made = 0;
+    if ((int)group == l->good)
+        return CG_RGB(150, 150, 150);
+    if ((int)group == l->real)
+        return CG_RGB(20, 20, 20);
+    for (guint i = 0; i < group; i++)
+        made += (int)i != l->good && (int)i != l->real;
+    return cg_plot_colour(made);
+}
+
 gboolean cg_likeness_draw(const CgLikeness *l, const char *title, const char *path, GError **error)
 {
-    /* Real pictures are dark and plain, what was made is in colours. */
-    static const guint32 good_colour = CG_RGB(150, 150, 150), real_colour = CG_RGB(20, 20, 20);
     CgChart *chart = cg_chart_new(title, NULL, NULL);
     size_t at = 0;
-    guint made = 0;
     cg_chart_set_map(chart);
     for (guint i = 0; i < l->groups->len; i++) {
         const CgGroup *g = group_at(l, i);
@@ -106,19 +116,94 @@ gboolean cg_likeness_draw(const CgLikeness *l, const char *title, const char *pa
             y[k] = l->plane[2 * (at + k) + 1];
         }
         at += n;
-        CgSeries s = {.kind = CG_SERIES_POINTS, .name = g->name, .x = x, .y = y, .count = n};
-        s.opacity = 0.75;
-        s.size = n > 1000 ? 3 : 5;
-        s.marker = (CgMarker)(i % CG_MARKER_COUNT);
-        s.colour = (int)i == l->good   ? good_colour
-                   : (int)i == l->real ? real_colour
-                                       : cg_plot_colour(made);
-        made += (int)i != l->good && (int)i != l->real;
+        const CgSeries s = {.kind = CG_SERIES_POINTS,
+                            .name = g->name,
+                            .x = x,
+                            .y = y,
+                            .count = n,
+                            .opacity = 0.75,
+                            .size = n > 1000 ? 3 : 5,
+                            .marker = (CgMarker)(i % CG_MARKER_COUNT),
+                            .colour = group_colour(l, i)};
         cg_chart_add(chart, &s);
     }
     const gboolean ok = cg_figure_save(&chart, 1, 1, 560, 520, path, error);
     cg_chart_free(chart);
     return ok;
+}
+
+/* ---- the plane with pictures for points */
+
+#define PLANE_SIDE 2000 /* pixels */
+#define FRAME      3
+
+typedef struct {
+    double x, y, scale; /* of the plane's lower left corner, and pixels per unit */
+} Window;
+
+static Window fit_window(const CgLikeness *l, size_t count, int side)
+{
+    double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+    for (size_t i = 0; i < 2 * count; i++) {
+        low[i % 2] = fmin(low[i % 2], l->plane[i]);
+        high[i % 2] = fmax(high[i % 2], l->plane[i]);
+    }
+    const double span = fmax(fmax(high[0] - low[0], high[1] - low[1]), 1e-12);
+    return (Window){(low[0] + high[0] - span) / 2, (low[1] + high[1] - span) / 2,
+                    (PLANE_SIDE - side - 2 * FRAME) / span};
+}
+
+/* PICTURE, RGB, at (X, Y) of SHEET in a frame of COLOUR; all of it lies inside. */
+static void paste_framed(CgImage *sheet, const CgImage *picture, int x, int y, guint32 colour)
+{
+    const guint8 frame[3] = {(guint8)(colour >> 16), (guint8)(colour >> 8), (guint8)colour};
+    for (int v = 0; v < picture->height + 2 * FRAME; v++)
+        for (int u = 0; u < picture->width + 2 * FRAME; u++) {
+            const int pu = u - FRAME, pv = v - FRAME;
+            const gboolean inside =
+                pu >= 0 && pv >= 0 && pu < picture->width && pv < picture->height;
+            const guint8 *from =
+                inside ? picture->pixels + 3 * ((size_t)pv * (size_t)picture->width + (size_t)pu)
+                       : frame;
+            memcpy(sheet->pixels + 3 * ((size_t)(y + v) * (size_t)sheet->width + (size_t)(x + u)),
+                   from, 3);
+        }
+}
+
+static gboolean paste_member(const CgLikeness *l, CgImage *sheet, const Window *window, int side,
+                             guint group, guint member, size_t at, GError **error)
+{
+    const CgGroup *g = group_at(l, group);
+    g_autoptr(CgImage) image = cg_image_load(cg_group_image(g, member)->image, NULL, error);
+    if (!image)
+        return FALSE;
+    const int longest = MAX(image->width, image->height);
+    g_autoptr(CgImage) small =
+        cg_image_resize(image, MAX((int)((gint64)image->width * side / longest), 1),
+                        MAX((int)((gint64)image->height * side / longest), 1));
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(small);
+    const int x = (int)((l->plane[2 * at] - window->x) * window->scale);
+    const int y = (int)((l->plane[2 * at + 1] - window->y) * window->scale);
+    paste_framed(sheet, rgb, x, PLANE_SIDE - side - 2 * FRAME - y, group_colour(l, group));
+    return TRUE;
+}
+
+CgImage *cg_likeness_pictures(const CgLikeness *l, int side, GError **error)
+{
+    g_autoptr(CgImage) sheet = cg_image_new(PLANE_SIDE, PLANE_SIDE, 3);
+    size_t count = 0, at = 0;
+    memset(sheet->pixels, 255, (size_t)3 * PLANE_SIDE * PLANE_SIDE);
+    for (guint i = 0; i < l->groups->len; i++)
+        count += group_at(l, i)->features->count;
+    const Window window = fit_window(l, count, side);
+    for (guint i = 0; i < l->groups->len; i++) {
+        const CgGroup *g = group_at(l, i);
+        for (guint k = 0; k < g->images->len; k++)
+            if (!paste_member(l, sheet, &window, side, i, k, at + k, error))
+                return NULL;
+        at += g->features->count;
+    }
+    return g_steal_pointer(&sheet);
 }
 
 /* ---- numbers for programs and people */

@@ -57,6 +57,9 @@ gboolean cg_likeness_measure(CgLikeness *l, GError **error);
 
 /* The plane as a figure; PATH ends in .png, .svg or .pdf. */
 gboolean cg_likeness_draw(const CgLikeness *l, const char *title, const char *path, GError **error);
+/* The plane with the pictures themselves, SIDE (at most 512) pixels long, in frames of their
+ * groups' colours; groups of features alone are left out. */
+CgImage *cg_likeness_pictures(const CgLikeness *l, int side, GError **error);
 /* Numbers, points and the names of their pictures. Free with json_decref. */
 json_t *cg_likeness_json(const CgLikeness *l);
 /* The numbers as a table in Markdown. Free with g_free. */

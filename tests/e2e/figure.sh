@@ -30,9 +30,9 @@ is "its width" "$(od -An -tu1 -j16 -N4 one/figure2.png | awk '{print $3 * 256 + 
 # Figure 4: pictures, numbers, points; the same bytes on one thread and on three.
 for threads in 1 3; do
     "$CAGEN" figure 4 -q --data drawn "${groups[@]}" --perplexity 5 --iterations 60 --bootstrap 50 \
-        --threads $threads --out four$threads >/dev/null
+        --threads $threads --thumbnails 24 --out four$threads >/dev/null
 done
-for file in figure4.png figure4.svg figure4.json figure4.md; do
+for file in figure4.png figure4-pictures.png figure4.svg figure4.json figure4.md; do
     same_files four1/$file four3/$file
 done
 [ -s four1/figure4.pdf ] || fail "no PDF"
@@ -71,6 +71,7 @@ refused() {
 refused 2 "which figure" 3 --group a=cut
 refused 2 "--group NAME=PATH is needed" 4
 refused 2 "NAME=PATH" 1 --group cut
+refused 2 "--thumbnails" 4 --group a=cut --thumbnails 4
 refused 2 "one --group" 2 --group a=cut --group b=scar
 refused 2 "shows pictures" 1 --group a=a.npy
 refused 2 "too few for a perplexity" 4 --group a=cut --real drawn --perplexity 30
