@@ -1,9 +1,11 @@
-/* The CPU engine: oneDNN for convolutions and linear layers, our own kernels for the rest. */
+/* The CPU engine: oneDNN for linear layers and for convolutions that Winograd's method does not
+ * make faster, our own kernels for the rest. */
 #include "engine/engine.h"
 #include "engine/check.h"
 #include "engine/cpu/attention.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/onednn.h"
+#include "engine/cpu/winograd.h"
 #include "engine/pool.h"
 
 #include "base/system.h"
@@ -67,9 +69,45 @@ static void weight_changed(CgEngine *e, CgWeight *w)
     cg_onednn_weight_changed(w);
 }
 
+/* Of W turned: dy to dx. */
+static CgWinograd winograd_of(CgWeight *w, gboolean turned, const CgTensor *x, CgTensor *y)
+{
+    const CgConvGeometry *g = cg_onednn_geometry(w);
+    const CgTensor *source = cg_onednn_source(w);
+    return (CgWinograd){.n = (size_t)x->shape.d[0],
+                        .h = (size_t)x->shape.d[1],
+                        .w = (size_t)x->shape.d[2],
+                        .c_in = (size_t)x->shape.d[3],
+                        .to_h = (size_t)y->shape.d[1],
+                        .to_w = (size_t)y->shape.d[2],
+                        .c_out = (size_t)y->shape.d[3],
+                        .top = turned ? 2 - g->pad_top : g->pad_top,
+                        .left = turned ? 2 - g->pad_left : g->pad_left,
+                        .x = cg_tensor_f32((CgTensor *)x),
+                        .y = cg_tensor_f32(y),
+                        .weights = source->data,
+                        .weight_type = source->dtype,
+                        .turned = turned};
+}
+
+static gboolean takes_winograd(const CgWeight *w, const CgTensor *x, const CgTensor *y)
+{
+    return cg_winograd_takes(cg_onednn_geometry(w), cg_onednn_dtype(w), (int)x->shape.d[3],
+                             y->shape.d[1], y->shape.d[2]);
+}
+
 static gboolean conv2d(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
                        CgTensor *y, GError **error)
 {
+    if (takes_winograd(w, x, y)) {
+        cg_onednn_check_conv2d(w, x, ep, y);
+        CgWinograd c = winograd_of(w, FALSE, x, y);
+        c.bias = ep && ep->bias ? ep->bias->data : cg_onednn_bias(w);
+        c.residual = ep && ep->residual ? ep->residual->data : NULL;
+        c.act = ep ? ep->act : CG_ACT_NONE;
+        cpu(e)->kernels->winograd(cpu(e)->pool, &c);
+        return TRUE;
+    }
     return cg_onednn_conv2d(cpu(e)->onednn, w, x, ep, y, error);
 }
 
@@ -206,6 +244,12 @@ static void group_norm_backward(CgEngine *e, const CgTensor *x, int groups, floa
 static gboolean conv2d_backward_data(CgEngine *e, CgWeight *w, const CgTensor *dy, CgTensor *dx,
                                      GError **error)
 {
+    if (takes_winograd(w, dy, dx)) {
+        cg_check_conv2d_backward(cg_onednn_geometry(w), cg_onednn_dtype(w), dx, dy);
+        const CgWinograd c = winograd_of(w, TRUE, dy, dx);
+        cpu(e)->kernels->winograd(cpu(e)->pool, &c);
+        return TRUE;
+    }
     return cg_onednn_conv2d_backward_data(cpu(e)->onednn, w, dy, dx, error);
 }
 

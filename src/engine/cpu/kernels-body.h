@@ -16,6 +16,7 @@
 #include "engine/cpu/pointwise-backward-body.h"
 #include "engine/cpu/resample-body.h"
 #include "engine/cpu/weights-gradient-body.h"
+#include "engine/cpu/winograd-body.h"
 
 const CgCpuKernels KERNELS_SYMBOL = {
     .name = KERNELS_NAME,
@@ -51,4 +52,5 @@ const CgCpuKernels KERNELS_SYMBOL = {
     .adamw = adamw,
     .square_sum = square_sum,
     .weights_gradient = weights_gradient,
+    .winograd = winograd,
 };

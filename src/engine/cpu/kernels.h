@@ -13,6 +13,19 @@
 #include "engine/engine.h"
 #include "engine/pool.h"
 
+/* A 3x3 convolution of stride 1, f32: Y = act(x * weights + bias) + residual. */
+typedef struct {
+    size_t n, h, w, c_in, to_h, to_w, c_out;
+    int top, left; /* zeros */
+    const float *x;
+    float *y;
+    const float *bias, *residual; /* or NULL; residual may be y */
+    CgActivation act;
+    const void *weights; /* [c_out, c_in, 3, 3] */
+    CgDType weight_type;
+    gboolean turned; /* they are [c_in, c_out, 3, 3], to be turned by 180 degrees */
+} CgWinograd;
+
 typedef struct {
     const char *name; /* "portable", "AVX2", "AVX-512" */
     /* Takes its partial sums from the pool's scratch. */
@@ -69,6 +82,8 @@ typedef struct {
      * and w of dy; a linear layer is 1, 1, rows, 1, rows. */
     void (*weights_gradient)(CgPool *pool, const CgConvGeometry *g, const CgTensor *x,
                              const CgTensor *dy, const size_t size[5], float *dw);
+    /* winograd.h: where it pays. */
+    void (*winograd)(CgPool *pool, const CgWinograd *c);
 } CgCpuKernels;
 
 /* The best table for this processor (base/system.h: cg_cpu_features). */

@@ -9,16 +9,6 @@
 
 #include "engine/check.h"
 
-const CgConvGeometry *cg_onednn_geometry(const CgWeight *w)
-{
-    return &w->g;
-}
-
-CgDType cg_onednn_dtype(const CgWeight *w)
-{
-    return w->dtype;
-}
-
 static CgWeight *weight_new(CgWeight *w, const CgConvGeometry *g, Form form)
 {
     CgWeight *weight = g_new0(CgWeight, 1);

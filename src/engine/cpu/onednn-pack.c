@@ -1,6 +1,7 @@
 #include "engine/cpu/onednn-private.h"
 
 #include "base/size.h"
+#include "engine/cpu/winograd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +212,8 @@ static dnnl_status_t pack_for_good(CgOnednn *d, CgWeight *w, Packing *p)
         return dnnl_out_of_memory;
     d->weight_bytes += p->size;
     dnnl_status_t status = fill(d, w, p);
-    if (status == dnnl_success && (!w->differentiable || is_known(p)))
+    if (status == dnnl_success && (!w->differentiable || is_known(p)) &&
+        !cg_winograd_fits(&w->g, w->dtype))
         g_clear_pointer(&w->source, cg_tensor_unref);
     return status;
 }

@@ -168,6 +168,28 @@ void cg_onednn_weight_free(CgOnednn *d, CgWeight *w)
     g_free(w);
 }
 
+const CgConvGeometry *cg_onednn_geometry(const CgWeight *w)
+{
+    return &w->g;
+}
+
+CgDType cg_onednn_dtype(const CgWeight *w)
+{
+    return w->dtype;
+}
+
+const CgTensor *cg_onednn_source(const CgWeight *w)
+{
+    g_assert(w->source);
+    return w->source;
+}
+
+const float *cg_onednn_bias(CgWeight *w)
+{
+    cg_onednn_bias_load(w);
+    return w->bias;
+}
+
 const char *cg_onednn_implementation(const CgWeight *w)
 {
     return w->plans ? w->plans->name : NULL;
@@ -323,11 +345,10 @@ static gboolean run_rows(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgEn
     return execute(d, w, &key, x, ep, y, error);
 }
 
-gboolean cg_onednn_conv2d(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
-                          CgTensor *y, GError **error)
+void cg_onednn_check_conv2d(const CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
+                            const CgTensor *y)
 {
     const CgConvGeometry *g = &w->g;
-    ep = ep ? ep : &plain;
     g_assert(x->shape.rank == 4);
     const int64_t *n = x->shape.d;
     cg_assert_shape("conv2d x", x, CG_SHAPE(n[0], n[1], n[2], g->c_in));
@@ -337,8 +358,16 @@ gboolean cg_onednn_conv2d(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgE
                  cg_onednn_size_after(n[1], g->kernel_h, g->stride, g->pad_top + g->pad_bottom),
                  cg_onednn_size_after(n[2], g->kernel_w, g->stride, g->pad_left + g->pad_right),
                  g->c_out));
-    check_call("conv2d", w, x, ep, y);
-    if (is_pointwise(g))
+    check_call("conv2d", w, x, ep ? ep : &plain, y);
+}
+
+gboolean cg_onednn_conv2d(CgOnednn *d, CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
+                          CgTensor *y, GError **error)
+{
+    cg_onednn_check_conv2d(w, x, ep, y);
+    const int64_t *n = x->shape.d;
+    ep = ep ? ep : &plain;
+    if (is_pointwise(&w->g))
         return run_rows(d, w, x, ep, y, error);
     PlanKey key = {n[0], n[1], n[2], ep->act, ep->residual != NULL, omp_get_max_threads()};
     return execute(d, w, &key, x, ep, y, error);

@@ -45,8 +45,16 @@ gboolean cg_onednn_conv2d_backward_data(CgOnednn *d, CgWeight *w, const CgTensor
                                         GError **error);
 gboolean cg_onednn_linear_backward_data(CgOnednn *d, CgWeight *w, const CgTensor *dy, CgTensor *dx,
                                         GError **error);
+/* The shapes and types of a call of conv2d; a mistake aborts. EP may be NULL. */
+void cg_onednn_check_conv2d(const CgWeight *w, const CgTensor *x, const CgEngineEpilogue *ep,
+                            const CgTensor *y);
 const CgConvGeometry *cg_onednn_geometry(const CgWeight *w);
 CgDType cg_onednn_dtype(const CgWeight *w);
+/* The tensor that W was made of, borrowed: of weights that were kept, or that winograd.h may take.
+ */
+const CgTensor *cg_onednn_source(const CgWeight *w);
+/* [c_out], zeros without one; valid until the weight changes. */
+const float *cg_onednn_bias(CgWeight *w);
 
 /* "oneDNN 2.6.3"; "AVX-512 with bf16", the instructions that the library will use. */
 void cg_onednn_describe(char library[64], char isa[64]);
