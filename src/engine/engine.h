@@ -98,7 +98,7 @@ typedef struct {
 
     /* W [c_out, c_in, kh, kw] (or [out, in]: geometry 1x1) in any float type, BIAS f32-convertible
      * [c_out] or NULL. DTYPE is the type that it will compute in. Packing happens at the first use;
-     * until then W is referenced. */
+     * until then W is referenced, and longer where its values are needed again. */
     CgWeight *(*weight_new)(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                             CgTensor *bias);
     void (*weight_free)(CgEngine *e, CgWeight *w);

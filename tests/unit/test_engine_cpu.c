@@ -321,7 +321,7 @@ static void weights_of_any_file_type_are_taken_without_bias(Fixture *f, gconstpo
 static void source_is_let_go_after_packing(Fixture *f, gconstpointer data)
 {
     (void)data;
-    const Case *c = &epilogue_cases[0];
+    const Case *c = &epilogue_cases[1];
     Layer l = layer_new(c, CG_F32, CG_F16);
     g_autoptr(CgTensor) y = poisoned_tensor(CG_F32, output_shape(c));
     g_assert_cmpint(l.w->ref_count, ==, 2);
@@ -332,6 +332,17 @@ static void source_is_let_go_after_packing(Fixture *f, gconstpointer data)
     g_assert_cmpuint(cg_onednn_weight_bytes(f->library), >=, l.w->count * 4);
     layer_free(f, &l);
     g_assert_cmpuint(cg_onednn_weight_bytes(f->library), ==, 0);
+}
+
+static void source_stays_where_other_sizes_need_it(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    const Case *c = &epilogue_cases[0];
+    Layer l = layer_new(c, CG_F32, CG_F16);
+    g_autoptr(CgTensor) y = poisoned_tensor(CG_F32, output_shape(c));
+    g_assert_true(cg_onednn_conv2d(f->library, l.weight, l.x, NULL, y, NULL));
+    g_assert_true(cg_onednn_source(l.weight) == l.w);
+    layer_free(f, &l);
 }
 
 /* The same weight at other sizes: planned with the packed layout, or repacked from it. */
@@ -609,6 +620,8 @@ int main(int argc, char **argv)
     }
     add_test("bias_of_the_call_replaces_the_own", CG_F32, bias_of_the_call_replaces_the_own);
     add_test("source_is_let_go_after_packing", CG_F32, source_is_let_go_after_packing);
+    add_test("source_stays_where_other_sizes_need_it", CG_F32,
+             source_stays_where_other_sizes_need_it);
     add_test("repeated_call_asks_for_no_memory", CG_F32, repeated_call_asks_for_no_memory);
     add_test("bf16_without_instructions_for_it_is_an_error", CG_BF16,
              bf16_without_instructions_for_it_is_an_error);

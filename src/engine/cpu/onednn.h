@@ -2,7 +2,8 @@
  *
  * A weight is packed at its first use: a primitive is planned for the input's shape with the
  * weights' layout left to the library, the file's weights are reordered into that layout in the
- * compute type, and the source tensor is let go. Plans are kept in the weight by input shape,
+ * compute type, and the source tensor is let go, unless winograd.h may take the weight at other
+ * sizes. Plans are kept in the weight by input shape,
  * epilogue and thread count; a call that finds its plan only executes it.
  *
  * What is kept, and every backward, is packed anew for each use, into memory that all of them
