@@ -39,7 +39,7 @@ missing() {
 for command in "${all[@]}"; do
     # shellcheck disable=SC2086 # a command in words
     "$CAGEN" $command --help >help
-    sed -n 's/^  \(-[a-zA-Z], \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' help | grep -vx help | LC_ALL=C sort >wanted
+    sed -n '/^Application Options:/,/^$/s/^  \(-[a-zA-Z], \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' help | grep -vx help | LC_ALL=C sort >wanted
     cat wanted >>counted
     section man ".SS \"cagen $command" ".SS " | sed 's/\\-/-/g' >in_man
     section bash "    '$command')" "values=" | tr ' ' '\n' >in_bash
