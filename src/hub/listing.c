@@ -184,9 +184,8 @@ static gboolean take_weights(const Choice *c, const char *folder, const char *ba
                         g_str_equal(base, "model") ? "pytorch_model" : "diffusion_pytorch_model");
     g_set_error(error, CG_ERROR, find(c->listing, pickle) ? CG_ERROR_UNSUPPORTED : CG_ERROR_MISSING,
                 "%s: %s has no weights as safetensors%s", c->where, name,
-                find(c->listing, pickle)
-                    ? ", only as a Python pickle, which is not read since it may run programs"
-                    : "");
+                find(c->listing, pickle) ? ", only as a Python pickle; --file takes one by its name"
+                                         : "");
     return FALSE;
 }
 
