@@ -69,11 +69,10 @@ static void weight_changed(CgEngine *e, CgWeight *w)
     cg_onednn_weight_changed(w);
 }
 
-/* Of W turned: dy to dx. */
-static CgWinograd winograd_of(CgWeight *w, gboolean turned, const CgTensor *x, CgTensor *y)
+/* X to Y by G, or by G turned: dy to dx. */
+static CgWinograd winograd_of(const CgConvGeometry *g, gboolean turned, const CgTensor *x,
+                              const CgTensor *y)
 {
-    const CgConvGeometry *g = cg_onednn_geometry(w);
-    const CgTensor *source = cg_onednn_source(w);
     return (CgWinograd){.n = (size_t)x->shape.d[0],
                         .h = (size_t)x->shape.d[1],
                         .w = (size_t)x->shape.d[2],
@@ -84,10 +83,16 @@ static CgWinograd winograd_of(CgWeight *w, gboolean turned, const CgTensor *x, C
                         .top = turned ? 2 - g->pad_top : g->pad_top,
                         .left = turned ? 2 - g->pad_left : g->pad_left,
                         .x = cg_tensor_f32((CgTensor *)x),
-                        .y = cg_tensor_f32(y),
-                        .weights = source->data,
-                        .weight_type = source->dtype,
+                        .y = cg_tensor_f32((CgTensor *)y),
                         .turned = turned};
+}
+
+static void winograd_run(CgEngine *e, CgWeight *w, CgWinograd *c)
+{
+    const CgTensor *source = cg_onednn_source(w);
+    c->weights = source->data;
+    c->weight_type = source->dtype;
+    cpu(e)->kernels->winograd(cpu(e)->pool, c);
 }
 
 static gboolean takes_winograd(const CgWeight *w, const CgTensor *x, const CgTensor *y)
@@ -101,11 +106,11 @@ static gboolean conv2d(CgEngine *e, CgWeight *w, const CgTensor *x, const CgEngi
 {
     if (takes_winograd(w, x, y)) {
         cg_onednn_check_conv2d(w, x, ep, y);
-        CgWinograd c = winograd_of(w, FALSE, x, y);
+        CgWinograd c = winograd_of(cg_onednn_geometry(w), FALSE, x, y);
         c.bias = ep && ep->bias ? ep->bias->data : cg_onednn_bias(w);
         c.residual = ep && ep->residual ? ep->residual->data : NULL;
         c.act = ep ? ep->act : CG_ACT_NONE;
-        cpu(e)->kernels->winograd(cpu(e)->pool, &c);
+        winograd_run(e, w, &c);
         return TRUE;
     }
     return cg_onednn_conv2d(cpu(e)->onednn, w, x, ep, y, error);
@@ -246,8 +251,8 @@ static gboolean conv2d_backward_data(CgEngine *e, CgWeight *w, const CgTensor *d
 {
     if (takes_winograd(w, dy, dx)) {
         cg_check_conv2d_backward(cg_onednn_geometry(w), cg_onednn_dtype(w), dx, dy);
-        const CgWinograd c = winograd_of(w, TRUE, dy, dx);
-        cpu(e)->kernels->winograd(cpu(e)->pool, &c);
+        CgWinograd c = winograd_of(cg_onednn_geometry(w), TRUE, dy, dx);
+        winograd_run(e, w, &c);
         return TRUE;
     }
     return cg_onednn_conv2d_backward_data(cpu(e)->onednn, w, dy, dx, error);
@@ -266,7 +271,11 @@ static void weights_gradient(CgEngine *e, const CgConvGeometry *g, const CgTenso
     cg_check_gradient(
         "dw", dw, (size_t)g->c_out * (size_t)g->c_in * (size_t)g->kernel_h * (size_t)g->kernel_w);
     cg_check_gradient("db", db, (size_t)g->c_out);
-    if (dw)
+    if (dw && cg_winograd_takes_gradient(g, x->dtype, (int64_t)size[0], (int64_t)size[3],
+                                         (int64_t)size[4])) {
+        const CgWinograd c = winograd_of(g, FALSE, x, dy);
+        kernels->winograd_gradient(cpu(e)->pool, &c, cg_tensor_f32(dw));
+    } else if (dw)
         kernels->weights_gradient(cpu(e)->pool, g, x, dy, size, cg_tensor_f32(dw));
     if (db)
         kernels->column_sums(cpu(e)->pool, dy, 1, cg_tensor_f32(db));

@@ -17,6 +17,8 @@
 #include "engine/cpu/resample-body.h"
 #include "engine/cpu/weights-gradient-body.h"
 #include "engine/cpu/winograd-body.h"
+/**/
+#include "engine/cpu/winograd-gradient-body.h"
 
 const CgCpuKernels KERNELS_SYMBOL = {
     .name = KERNELS_NAME,
@@ -53,4 +55,5 @@ const CgCpuKernels KERNELS_SYMBOL = {
     .square_sum = square_sum,
     .weights_gradient = weights_gradient,
     .winograd = winograd,
+    .winograd_gradient = winograd_gradient,
 };

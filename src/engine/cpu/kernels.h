@@ -84,6 +84,8 @@ typedef struct {
                              const CgTensor *dy, const size_t size[5], float *dw);
     /* winograd.h: where it pays. */
     void (*winograd)(CgPool *pool, const CgWinograd *c);
+    /* DW [c_out, c_in, 3, 3] += its gradient by the weights; c's y is dy, which is only read. */
+    void (*winograd_gradient)(CgPool *pool, const CgWinograd *c, float *dw);
 } CgCpuKernels;
 
 /* The best table for this processor (base/system.h: cg_cpu_features). */

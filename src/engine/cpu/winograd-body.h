@@ -331,6 +331,20 @@ static void winograd_output_tile(const Winograd *g, size_t first, size_t t, size
 
 /* ---- all ----------------------------------------------------------------------------------- */
 
+/* Chunks of tiles whose rows in the matrices have so many floats. */
+static void winograd_cut_tiles(Winograd *g, size_t v_row, size_t m_row)
+{
+    const size_t tile = POINTS * (v_row + m_row) * sizeof(float);
+    const size_t most = CLAMP(TILES_BYTES / tile, TILES_LEAST, TILES_MOST);
+    const size_t chunks = (g->tiles + most - 1) / most;
+    g->chunk = ((g->tiles + chunks - 1) / chunks + ROWS - 1) / ROWS * ROWS;
+    g->v_row = v_row;
+    g->m_row = m_row;
+    /* One cache line more: stores to all 36 planes must not meet in one cache set. */
+    g->v_plane = g->chunk * v_row + 16;
+    g->m_plane = g->chunk * m_row + 16;
+}
+
 static void winograd_cut(Winograd *g, const CgWinograd *c)
 {
     g->c = c;
@@ -341,15 +355,7 @@ static void winograd_cut(Winograd *g, const CgWinograd *c)
     g->group = CLAMP(GROUP_BYTES / (POINTS * c->c_in * LANES * sizeof(float)), 1, g->panels);
     g->group = (g->panels + (g->panels + g->group - 1) / g->group - 1) /
                ((g->panels + g->group - 1) / g->group);
-    g->v_row = winograd_row(c->c_in);
-    g->m_row = winograd_row(g->group * LANES);
-    const size_t tile = POINTS * (g->v_row + g->m_row) * sizeof(float);
-    const size_t most = CLAMP(TILES_BYTES / tile, TILES_LEAST, TILES_MOST);
-    const size_t chunks = (g->tiles + most - 1) / most;
-    g->chunk = ((g->tiles + chunks - 1) / chunks + ROWS - 1) / ROWS * ROWS;
-    /* One cache line more: stores to all 36 planes must not meet in one cache set. */
-    g->v_plane = g->chunk * g->v_row + 16;
-    g->m_plane = g->chunk * g->m_row + 16;
+    winograd_cut_tiles(g, winograd_row(c->c_in), winograd_row(g->group * LANES));
     g->u_plane = g->group * c->c_in * LANES + 16;
 }
 
@@ -397,12 +403,3 @@ static void winograd(CgPool *pool, const CgWinograd *c)
     for (size_t panel = 0; panel < g.panels; panel += g.group)
         winograd_group(&g, panel);
 }
-
-#undef LANES
-#undef ROWS
-#undef POINTS
-#undef GROUP_BYTES
-#undef TILES_BYTES
-#undef TILES_LEAST
-#undef TILES_MOST
-#undef KERNELS

@@ -10,7 +10,11 @@
  * +-3/2 and infinity: with the usual 0, +-1, +-2 rounding errors are more than twice as large
  * (relative to the output 2.3e-6 against 1.0e-6 at 128 channels; summed directly 2.2e-7).
  *
- * Which convolutions go this way follows from the shape of one image and of the weights alone.
+ * The gradient by the input is the same with the kernel turned; that by the weights is the adjoint,
+ * dg = G^T [sum over tiles of (B^T d B) * (A dy A^T)] G.
+ *
+ * Which convolutions go this way follows from the shape of one image and of the weights alone;
+ * the gradient by the weights, a sum over images, asks for their number too.
  */
 #ifndef CG_ENGINE_CPU_WINOGRAD_H
 #define CG_ENGINE_CPU_WINOGRAD_H
@@ -23,5 +27,8 @@ gboolean cg_winograd_fits(const CgConvGeometry *g, CgDType dtype);
  * dx), is faster this way. */
 gboolean cg_winograd_takes(const CgConvGeometry *g, CgDType dtype, int c_in, int64_t to_h,
                            int64_t to_w);
+/* TRUE: so is the gradient by the weights, of N images. */
+gboolean cg_winograd_takes_gradient(const CgConvGeometry *g, CgDType dtype, int64_t n, int64_t to_h,
+                                    int64_t to_w);
 
 #endif
