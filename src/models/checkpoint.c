@@ -90,13 +90,10 @@ CgCheckpoint *cg_checkpoint_open_folder(const char *dir, CgComponent component, 
         dir, component == CG_COMPONENT_TEXT ? "pytorch_model.bin" : "diffusion_pytorch_model.bin",
         NULL);
     if (g_file_test(pickle, G_FILE_TEST_EXISTS))
-        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                    "%s: weights as a Python pickle are not read; convert them to safetensors",
-                    pickle);
-    else
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: no %s weights; looked for %s.safetensors, its .index.json and .fp16 forms",
-                    dir, cg_component_name(component), base);
+        return cg_checkpoint_open_file(pickle, component, error);
+    g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
+                "%s: no %s weights; looked for %s.safetensors, its .index.json and .fp16 forms",
+                dir, cg_component_name(component), base);
     return NULL;
 }
 

@@ -12,7 +12,8 @@
 typedef struct CgCheckpoint CgCheckpoint;
 
 /* The weights in folder DIR (".../unet"): diffusion_pytorch_model or, for the text encoder, model;
- * .safetensors, .safetensors.index.json, .fp16.safetensors, in this order. */
+ * .safetensors, .safetensors.index.json, .fp16.safetensors, in this order; else PyTorch's
+ * diffusion_pytorch_model.bin or pytorch_model.bin. */
 CgCheckpoint *cg_checkpoint_open_folder(const char *dir, CgComponent component, GError **error);
 /* COMPONENT's tensors of one file: a whole checkpoint or a file of its own. */
 CgCheckpoint *cg_checkpoint_open_file(const char *path, CgComponent component, GError **error);

@@ -11,6 +11,7 @@ typedef struct {
     CgSafetensor view;  /* first, so that a view's address is its entry's */
     CgMappedFile *file; /* borrowed; NULL for bytes in memory */
     guint64 begin;      /* offset in the data part */
+    CgTensor *copy;     /* borrowed: what the data lies in; NULL: in the file */
 } CgSafetensorEntry;
 
 typedef struct {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "tensor/safetensors-private.h"
+#include "tensor/torch_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ struct CgSafetensors {
     char *path;
     CgMappedFile *file;         /* NULL for bytes in memory and for sharded models */
     GPtrArray *shards;          /* of CgSafetensors, or NULL */
+    GPtrArray *copies;          /* of CgTensor: what does not lie in the file as it is */
     CgSafetensorsHeader header; /* entries by name */
 };
 
@@ -20,6 +22,7 @@ static CgSafetensors *safetensors_new(const char *path)
 {
     CgSafetensors *st = g_new0(CgSafetensors, 1);
     st->path = g_strdup(path);
+    st->copies = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
     cg_safetensors_header_init(&st->header);
     return st;
 }
@@ -30,6 +33,7 @@ void cg_safetensors_free(CgSafetensors *st)
         return;
     cg_safetensors_header_clear(&st->header);
     g_clear_pointer(&st->shards, g_ptr_array_unref);
+    g_clear_pointer(&st->copies, g_ptr_array_unref);
     cg_mapped_file_unref(st->file);
     g_free(st->path);
     g_free(st);
@@ -62,8 +66,7 @@ static const char *other_kind(const guint8 *data, size_t size)
     } kinds[] = {
         {"version https://git-lfs",
          "; it is a Git LFS pointer: fetch the real file (git lfs pull)"},
-        {"PK\x03\x04", "; it looks like a PyTorch checkpoint: convert it to safetensors"},
-        {"\x80\x02", "; it looks like a Python pickle: convert it to safetensors"},
+        {"\x80", "; it looks like a Python pickle: convert it to safetensors"},
         {"<", "; it looks like a web page: the download went wrong"},
         {"GGUF", "; it is a GGUF file: convert it to safetensors"},
     };
@@ -156,8 +159,8 @@ static gboolean sort_by_name(CgSafetensors *st, GError **error)
     for (guint i = 1; i < st->header.entries->len; i++)
         if (strcmp(e[i - 1].view.name, e[i].view.name) == 0) {
             g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
-                        "%s: corrupt safetensors header: two tensors are named \"" SHOWN "\"",
-                        st->path, e[i].view.name);
+                        "%s: corrupt: two tensors are named \"" SHOWN "\"", st->path,
+                        e[i].view.name);
             return FALSE;
         }
     return TRUE;
@@ -166,6 +169,9 @@ static gboolean sort_by_name(CgSafetensors *st, GError **error)
 static gboolean parse(CgSafetensors *st, const guint8 *data, size_t size, GError **error)
 {
     size_t length;
+    if (cg_torch_file_is(data, size))
+        return cg_torch_file_read(&st->header, st->copies, st->file, data, size, st->path, error) &&
+               sort_by_name(st, error);
     return header_length(data, size, st->path, &length, error) &&
            cg_safetensors_header_read(&st->header, (const char *)data + 8, length, st->path,
                                       error) &&
@@ -313,6 +319,13 @@ static void release_map(void *owner, void *data, size_t size)
     cg_mapped_file_unref(owner);
 }
 
+static void release_copy(void *owner, void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+    cg_tensor_unref(owner);
+}
+
 CgTensor *cg_safetensors_tensor(CgSafetensors *st, const CgSafetensor *entry)
 {
     (void)st;
@@ -324,6 +337,9 @@ CgTensor *cg_safetensors_tensor(CgSafetensors *st, const CgSafetensor *entry)
         memcpy(copy->data, entry->data, entry->size);
         return copy;
     }
+    if (e->copy)
+        return cg_tensor_wrap(entry->dtype, entry->shape, (void *)entry->data, entry->size,
+                              release_copy, cg_tensor_ref(e->copy));
     return cg_tensor_wrap(entry->dtype, entry->shape, (void *)entry->data, entry->size,
                           e->file ? release_map : NULL,
                           e->file ? cg_mapped_file_ref(e->file) : NULL);
@@ -333,6 +349,6 @@ void cg_safetensors_release(CgSafetensors *st, const CgSafetensor *entry)
 {
     (void)st;
     const CgSafetensorEntry *e = (const CgSafetensorEntry *)entry;
-    if (e->file)
+    if (e->file && !e->copy)
         cg_mapped_file_release(e->file, entry->data, entry->size);
 }

@@ -25,7 +25,8 @@ typedef struct {
 
 typedef struct CgSafetensors CgSafetensors;
 
-/* Opens one file. Errors name the file and say what is wrong. */
+/* Opens one file: safetensors, or what torch.save wrote (tensor/torch_file.h), told by its content.
+ * Errors name the file and say what is wrong. */
 CgSafetensors *cg_safetensors_open(const char *path, GError **error);
 /* The same on bytes in memory (tests, fuzzing); DATA must outlive the object. */
 CgSafetensors *cg_safetensors_parse(const void *data, size_t size, const char *where,

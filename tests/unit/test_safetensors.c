@@ -194,7 +194,7 @@ static void hostile_lengths_are_refused(void)
         {"length near overflow", "\xf8\xff\xff\xff\xff\xff\xff\xff{}", 10, "not a safetensors"},
         {"Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", 56,
          "Git LFS pointer"},
-        {"zip", "PK\x03\x04rest of a checkpoint", 24, "PyTorch checkpoint"},
+        {"zip", "PK\x03\x04rest of a checkpoint", 24, "broken zip archive"},
         {"web page", "<!DOCTYPE html><html></html>", 28, "web page"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
