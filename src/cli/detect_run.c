@@ -44,8 +44,8 @@ static const char description[] =
 static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "folder that cagen detect train made",
-         "DIR"},
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
+         "folder that cagen detect train made, or the original's NAME.pckl", "DIR"},
         {"threshold", 0, 0, G_OPTION_ARG_DOUBLE, &o->threshold,
          "images with a score above are anomalous (default: the detector's own)", "T"},
         {"maps", 0, 0, G_OPTION_ARG_FILENAME, &o->maps, "write maps here, as NumPy arrays", "DIR"},

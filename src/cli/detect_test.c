@@ -41,8 +41,8 @@ static const char description[] =
 static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     const GOptionEntry entries[] = {
-        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model, "folder that cagen detect train made",
-         "DIR"},
+        {"model", 'm', 0, G_OPTION_ARG_FILENAME, &o->model,
+         "folder that cagen detect train made, or the original's NAME.pckl", "DIR"},
         {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o->data, "data set with test images", "DIR"},
         {"layout", 0, 0, G_OPTION_ARG_STRING, &o->layout, CG_CLI_DATASET_LAYOUTS, "NAME"},
         {"category", 'c', 0, G_OPTION_ARG_FILENAME, &o->category,
@@ -176,7 +176,10 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
     if (!d || (o->split && !split))
         return FALSE;
     g_autoptr(CgDetector) detector = cg_detector_open(engine, dtype, o->model, error);
-    if (!detector)
+    const char *category = o->category ? o->category : detector ? detector->category : NULL;
+    if (category && !*category)
+        category = cg_dataset_choose_category(d, NULL, error);
+    if (!detector || !category)
         return FALSE;
     g_autoptr(CgEvaluation) evaluation = cg_evaluation_new(options);
     g_autoptr(GString) scores = g_string_new("image,defect,score\n");
@@ -186,7 +189,7 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
         .options = o, .dataset = d, .scores = scores, .normal = normal, .anomalous = anomalous};
     const CgDetectorTest t = {.detector = detector,
                               .dataset = d,
-                              .category = o->category ? o->category : detector->category,
+                              .category = category,
                               .split = split,
                               .scored = scored,
                               .data = &out};

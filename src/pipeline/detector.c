@@ -44,20 +44,57 @@ static gboolean read_config(const char *folder, CgDraemConfig *config, CgDetecto
     return TRUE;
 }
 
-CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *folder, GError **error)
+/* The files PATH = NAME.pckl and NAME_seg.pckl of the original. */
+static CgPlainWeights *open_pair(const char *path, GError **error)
+{
+    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
+    const gsize stem = dot && (!slash || dot > slash) ? (gsize)(dot - path) : strlen(path);
+    g_autofree char *name = g_strndup(path, stem);
+    g_autofree char *second = g_strconcat(name, "_seg", path + stem, NULL);
+    return cg_plain_weights_open((const char *const[]){path, second}, 2, error);
+}
+
+/* The widths that the tensors have. */
+static gboolean deduce_config(const CgPlainWeights *w, const char *path, CgDraemConfig *config,
+                              GError **error)
+{
+    const char *const names[2] = {"encoder.block1.0.weight", "encoder_segment.block1.0.weight"};
+    gint64 widths[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        const CgSafetensor *t = cg_plain_weights_find(w, names[i]);
+        widths[i] = t && t->shape.rank == 4 ? t->shape.d[0] : 0;
+    }
+    if (widths[0] < 1 || widths[1] < 1 || MAX(widths[0], widths[1]) > CG_DRAEM_MAX_WIDTH) {
+        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
+                    "%s: not the weights of a DRAEM detector with its second file", path);
+        return FALSE;
+    }
+    *config = (CgDraemConfig){(int)widths[0], (int)widths[1]};
+    return TRUE;
+}
+
+CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *path, GError **error)
 {
     g_autoptr(CgDetector) d = g_new0(CgDetector, 1);
     g_autoptr(CgPlainWeights) weights = NULL;
     CgDraemConfig config;
     d->engine = engine;
     d->dtype = dtype;
-    if (!read_config(folder, &config, d, error) || !(weights = open_weights(folder, error)))
+    d->threshold = NAN;
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        weights = open_pair(path, error);
+        if (!weights || !deduce_config(weights, path, &config, error))
+            return NULL;
+        d->size = 256;
+        d->category = g_strdup("");
+    } else if (!read_config(path, &config, d, error) || !(weights = open_weights(path, error))) {
         return NULL;
+    }
     const CgBuild build = {.engine = engine,
                            .dtype = dtype,
                            .lookup = cg_plain_weights_lookup,
                            .source = weights,
-                           .where = folder};
+                           .where = path};
     d->model = cg_draem_new(&build, &config, error);
     return d->model ? g_steal_pointer(&d) : NULL;
 }

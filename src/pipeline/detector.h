@@ -4,8 +4,9 @@
  *     DIR/reconstructive.safetensors     the original's state dictionaries, names and all
  *     DIR/discriminative.safetensors
  *
- * so that PyTorch's load_state_dict takes both as they are. num_batches_tracked, which nothing
- * reads, is not written and is passed over where it is found.
+ * so that PyTorch's load_state_dict takes both as they are. The original's own pair of files,
+ * NAME.pckl and NAME_seg.pckl, is opened by the first one's name; widths are read off the tensors.
+ * num_batches_tracked, which nothing reads, is not written and is passed over where it is found.
  */
 #ifndef CG_PIPELINE_DETECTOR_H
 #define CG_PIPELINE_DETECTOR_H
@@ -19,12 +20,12 @@ typedef struct {
     CgEngine *engine; /* borrowed */
     CgDType dtype;
     int size;         /* pictures are resized to size x size */
-    char *category;   /* that it was trained on */
+    char *category;   /* that it was trained on; "": nobody says */
     double threshold; /* images with a score above are anomalous; NaN: none was chosen */
 } CgDetector;
 
-/* Engine must outlive the detector. */
-CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *folder, GError **error);
+/* PATH: a folder, or the first of the original's two files. Engine must outlive the detector. */
+CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *path, GError **error);
 void cg_detector_free(CgDetector *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDetector, cg_detector_free)
 

@@ -138,6 +138,15 @@ refused() {
     is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
     grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
 }
+echo "== the original's pair of files is a detector too"
+cp -r undisturbed large
+sed -i 's/"size": 64/"size": 256/' large/config.json
+cp undisturbed/reconstructive.safetensors pair.pckl
+cp undisturbed/discriminative.safetensors pair_seg.pckl
+test_it large --mode draem --format csv >large.csv 2>/dev/null
+test_it pair.pckl --mode draem --format csv >pair.csv 2>/dev/null
+same_files large.csv pair.csv
+
 echo "== what cannot be is told in one line"
 refused "no data" 1 "nowhere" train refused --data nowhere
 refused "size" 2 "--size must be a multiple of 32" train refused --size 70
@@ -160,5 +169,10 @@ refused "half a file" 1 "broken/reconstructive.safetensors" test_it broken
 cp undisturbed/reconstructive.safetensors broken/
 sed -i 's/"reconstructive_width": 4/"reconstructive_width": 6/' broken/config.json
 refused "another shape" 1 "encoder.block1.0.weight is [4, 3, 3, 3] instead of [6, 3, 3, 3]" test_it broken
+cp pair.pckl alone.pckl
+refused "half a pair" 1 "alone_seg.pckl" test_it alone.pckl
+cp undisturbed/state.safetensors other.pckl
+printf "%b" "\\x08\\0\\0\\0\\0\\0\\0\\0{}      " >other_seg.pckl
+refused "no detector" 1 "not the weights of a DRAEM detector" test_it other.pckl
 refused "no image" 1 "nowhere.png" "$CAGEN" detect run --model undisturbed nowhere.png
 refused "no test images" 1 'no test images of category "gear"' test_it undisturbed --category gear
