@@ -90,6 +90,11 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "RANK"},
         {"lora-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &o->lora_alpha,
          "the additions' factor is this over the rank (default: the rank)", "A"},
+        {"lean", 0, 0, G_OPTION_ARG_NONE, &o->controlnet.lean,
+         "read the model's weights from its file at each use: less memory where they are of 16 "
+         "bits, "
+         "a little more time",
+         NULL},
         {"samples", 0, 0, G_OPTION_ARG_INT, &o->controlnet.sample_count,
          "pictures of a sheet (default: 8)", "N"},
         {"sample-steps", 0, 0, G_OPTION_ARG_INT, &o->controlnet.sample_steps,

@@ -102,8 +102,9 @@ typedef struct {
     CgWeight *(*weight_new)(CgEngine *e, const CgConvGeometry *g, CgDType dtype, CgTensor *w,
                             CgTensor *bias);
     void (*weight_free)(CgEngine *e, CgWeight *w);
-    /* Before the first use: W's source tensor is kept, for numbers that change. It is packed anew
-     * whenever it is used, and takes no memory of its own. The backward functions may be called. */
+    /* Before the first use: W's source tensor is kept and packed anew whenever W is used, into
+     * memory that all such weights share: for numbers that change, and for what is seldom used. The
+     * backward functions may be called. */
     void (*weight_keep)(CgEngine *e, CgWeight *w);
     /* Before the first use: the backward functions may be called; the numbers never change. */
     void (*weight_differentiate)(CgEngine *e, CgWeight *w);
@@ -238,6 +239,8 @@ CgEngine *cg_engine_cpu_new(void);
 CgEngine *cg_engine_plan_new(void);
 /* Bytes of tensors alive at once, at most. */
 size_t cg_engine_plan_peak(const CgEngine *e);
+/* Bytes that a pool which runs step after step would hold for them: no less. */
+size_t cg_engine_plan_held(const CgEngine *e);
 static inline void cg_engine_free(CgEngine *e)
 {
     if (e)

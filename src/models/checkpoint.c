@@ -114,6 +114,12 @@ void cg_checkpoint_unref(CgCheckpoint *c)
     g_free(c);
 }
 
+void cg_checkpoint_rest(const CgCheckpoint *c)
+{
+    for (guint i = 0; i < cg_safetensors_count(c->file); i++)
+        cg_safetensors_release(c->file, cg_safetensors_nth(c->file, i));
+}
+
 const char *cg_checkpoint_path(const CgCheckpoint *c)
 {
     return c->where;
@@ -122,6 +128,16 @@ const char *cg_checkpoint_path(const CgCheckpoint *c)
 CgSafetensors *cg_checkpoint_file(const CgCheckpoint *c)
 {
     return c->file;
+}
+
+guint64 cg_checkpoint_bytes(const CgCheckpoint *c)
+{
+    guint64 bytes = 0;
+    for (guint i = 0; i < c->names->len; i++) {
+        const Item *item = g_hash_table_lookup(c->items, g_ptr_array_index(c->names, i));
+        bytes += item->entry->size;
+    }
+    return bytes;
 }
 
 guint cg_checkpoint_count(const CgCheckpoint *c)

@@ -21,9 +21,14 @@ CgCheckpoint *cg_checkpoint_open_file(const char *path, CgComponent component, G
 void cg_checkpoint_unref(CgCheckpoint *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgCheckpoint, cg_checkpoint_unref)
 
+/* The pages of its files go back to the system until they are read again. */
+void cg_checkpoint_rest(const CgCheckpoint *c);
+
 const char *cg_checkpoint_path(const CgCheckpoint *c);
 /* What the weights lie in, with all tensors under the file's own names; borrowed. */
 CgSafetensors *cg_checkpoint_file(const CgCheckpoint *c);
+/* Bytes of all tensors. */
+guint64 cg_checkpoint_bytes(const CgCheckpoint *c);
 guint cg_checkpoint_count(const CgCheckpoint *c);
 /* Whether there is a tensor of this diffusers name. */
 gboolean cg_checkpoint_has(const CgCheckpoint *c, const char *name);

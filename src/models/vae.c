@@ -45,6 +45,11 @@ const CgVaeConfig *cg_vae_config(const CgVae *v)
     return &v->config;
 }
 
+const CgPackedBytes *cg_vae_packed_bytes(const CgVae *v)
+{
+    return &v->parameters.packed;
+}
+
 guint64 cg_vae_parameter_count(const CgVae *v)
 {
     return v->parameters.count;

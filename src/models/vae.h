@@ -47,6 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgVae, cg_vae_free)
 /* The store's numbers are other ones now. */
 void cg_vae_changed(CgVae *v);
 const CgVaeConfig *cg_vae_config(const CgVae *v);
+const CgPackedBytes *cg_vae_packed_bytes(const CgVae *vae);
 guint64 cg_vae_parameter_count(const CgVae *v);
 
 /* IMAGE [n, h, w, 3] f32 in [-1, 1], sides multiples of the factor -> the posterior's moments

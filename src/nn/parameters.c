@@ -94,6 +94,26 @@ static gboolean is_leaf(const CgTensor *t)
     return t && cg_node_is_leaf(t->node);
 }
 
+void cg_packed_bytes_add(CgPackedBytes *to, const CgPackedBytes *from)
+{
+    to->count += from->count;
+    to->fixed += from->fixed;
+    to->largest = MAX(to->largest, from->largest);
+    to->sources += from->sources;
+}
+
+/* IS_FIXED: not packed at each use; HAS_BACKWARD: which is. */
+static void count_packed(CgBinder *b, const CgTensor *w, gboolean is_fixed, gboolean has_backward)
+{
+    CgPackedBytes *packed = &b->set->packed;
+    const guint64 bytes = w->count * cg_dtype_size(b->build.dtype);
+    packed->count++;
+    if (is_fixed)
+        packed->fixed += bytes;
+    if (!is_fixed || has_backward)
+        packed->largest = MAX(packed->largest, bytes);
+}
+
 /* The kernel of W and BIAS (nullable), each a leaf of the store where it is trained. */
 static CgKernel new_kernel(CgBinder *b, const CgConvGeometry *g, CgTensor *w, CgTensor *bias)
 {
@@ -101,10 +121,13 @@ static CgKernel new_kernel(CgBinder *b, const CgConvGeometry *g, CgTensor *w, Cg
     CgKernel kernel = {.packed = e->ops->weight_new(e, g, b->build.dtype, w, bias)};
     kernel.w = is_leaf(w) ? w : NULL;
     kernel.bias = is_leaf(bias) ? bias : NULL;
-    if (kernel.w || kernel.bias)
+    const gboolean is_fixed = !kernel.w && !kernel.bias && !b->build.unpacked;
+    const gboolean has_backward = b->build.differentiable || b->build.store;
+    if (!is_fixed)
         e->ops->weight_keep(e, kernel.packed);
-    else if (b->build.differentiable || b->build.store)
+    else if (has_backward)
         e->ops->weight_differentiate(e, kernel.packed);
+    count_packed(b, w, is_fixed, has_backward);
     g_ptr_array_add(b->set->weights, kernel.packed);
     if (kernel.w || kernel.bias)
         g_ptr_array_add(b->set->trained, kernel.packed);
@@ -169,6 +192,8 @@ static CgTensor *stack_parts(CgBinder *b, const char *const *prefixes, const cha
     const CgDType dtype = parts[0]->dtype;
     CgTensor *all = cg_tensor_new(dtype, shape);
     char *to = all->data;
+    if (b->build.unpacked)
+        b->set->packed.sources += cg_tensor_bytes(all);
     for (int i = 0; i < count; i++) {
         cg_dtype_convert(parts[i]->data, parts[i]->dtype, to, dtype, parts[i]->count);
         to += parts[i]->count * cg_dtype_size(dtype);

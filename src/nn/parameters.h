@@ -21,6 +21,16 @@ typedef void (*CgParameterVisit)(void *data, const char *name, const CgShape *sh
 /* Whether the parameter NAME is trained. */
 typedef gboolean (*CgParameterFilter)(const char *name);
 
+/* The memory that packed weights will take. */
+typedef struct {
+    guint count;     /* of weights */
+    guint64 fixed;   /* packed once and for good */
+    guint64 largest; /* of those that are packed at each use, one at a time */
+    guint64 sources; /* of the latter, what is no view of a file or store */
+} CgPackedBytes;
+/* TO with FROM's as well. */
+void cg_packed_bytes_add(CgPackedBytes *to, const CgPackedBytes *from);
+
 /* What a model owns: its packed weights and vectors. */
 typedef struct {
     CgEngine *engine; /* borrowed: must outlive the set */
@@ -29,6 +39,7 @@ typedef struct {
     GPtrArray *tensors;
     GPtrArray *additions; /* of CgLowRank */
     guint64 count;        /* numbers in all parameters of the file */
+    CgPackedBytes packed;
 } CgParameterSet;
 
 /* What a model is built from. */
@@ -38,6 +49,8 @@ typedef struct {
     CgParameterLookup lookup;
     void *source;
     const char *where; /* names the weights in errors */
+    /* Weights are packed from their source at each use: for what is seldom run, or too large. */
+    gboolean unpacked;
     /* Training: gradients flow through the model .. */
     gboolean differentiable;
     /* .. and to its parameters, which are put into STORE (borrowed, outlives the model). NULL: the

@@ -173,6 +173,7 @@ gboolean cg_controlnet_watch_run(CgControlnetWatch *w, guint64 step, double *obe
                                  GError **error)
 {
     const guint count = w->subjects->len;
+    cg_model_rest(w->model);
     /* A new one each time: it keeps what was made of the prompts with the weights of its day. */
     g_autoptr(CgDenoiser) denoiser = cg_denoiser_new(w->model);
     g_autofree CgSheetRow *rows = g_new0(CgSheetRow, count + 1);
@@ -191,5 +192,6 @@ gboolean cg_controlnet_watch_run(CgControlnetWatch *w, guint64 step, double *obe
     }
     if (ok && count)
         *obedience = sum / count;
+    cg_model_rest(w->model);
     return ok;
 }

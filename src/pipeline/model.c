@@ -28,6 +28,7 @@ char *cg_weights_fingerprint(CgCheckpoint *checkpoint)
 {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     cg_checkpoint_foreach(checkpoint, add_to_fingerprint, sum);
+    cg_checkpoint_rest(checkpoint);
     return g_strndup(g_checksum_get_string(sum), FINGERPRINT_DIGITS);
 }
 
@@ -116,8 +117,10 @@ static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
         return FALSE;
     m->fingerprint = cg_weights_fingerprint(weights);
     CgBuild build = build_from(m, weights);
-    build.differentiable = paths->differentiable;
+    build.differentiable = paths->training;
+    build.unpacked = paths->lean;
     m->unet = cg_unet_new(&build, &config, error);
+    m->unet_weights = g_steal_pointer(&weights);
     return m->unet != NULL;
 }
 
@@ -133,8 +136,10 @@ static gboolean load_vae(CgModel *m, const CgModelPaths *paths, GError **error)
         return FALSE;
     m->vae_path = g_strdup(path);
     m->vae_fingerprint = cg_weights_fingerprint(weights);
-    const CgBuild build = build_from(m, weights);
+    CgBuild build = build_from(m, weights);
+    build.unpacked = paths->training;
     m->vae = cg_vae_new(&build, &config, error);
+    m->vae_weights = g_steal_pointer(&weights);
     return m->vae != NULL;
 }
 
@@ -149,8 +154,10 @@ static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
     if (!weights)
         return FALSE;
     m->text_fingerprint = cg_weights_fingerprint(weights);
-    const CgBuild build = build_from(m, weights);
+    CgBuild build = build_from(m, weights);
+    build.unpacked = paths->training;
     m->text = cg_clip_text_new(&build, &config, error);
+    m->text_weights = g_steal_pointer(&weights);
     return m->text != NULL;
 }
 
@@ -333,6 +340,9 @@ void cg_model_free(CgModel *m)
     cg_unet_free(m->unet);
     cg_controlnet_free(m->controlnet);
     cg_noise_schedule_free(m->schedule);
+    cg_checkpoint_unref(m->text_weights);
+    cg_checkpoint_unref(m->vae_weights);
+    cg_checkpoint_unref(m->unet_weights);
     g_free(m->path);
     g_free(m->controlnet_path);
     g_free(m->vae_path);
@@ -341,6 +351,23 @@ void cg_model_free(CgModel *m)
     g_free(m->vae_fingerprint);
     g_free(m->text_fingerprint);
     g_free(m);
+}
+
+void cg_model_rest(const CgModel *m)
+{
+    cg_checkpoint_rest(m->text_weights);
+    cg_checkpoint_rest(m->vae_weights);
+    m->engine->ops->trim(m->engine);
+}
+
+CgPackedBytes cg_model_packed_bytes(const CgModel *m)
+{
+    CgPackedBytes bytes = m->text->parameters.packed;
+    cg_packed_bytes_add(&bytes, cg_vae_packed_bytes(m->vae));
+    cg_packed_bytes_add(&bytes, &m->unet->parameters.packed);
+    if (m->controlnet)
+        cg_packed_bytes_add(&bytes, &m->controlnet->parameters.packed);
+    return bytes;
 }
 
 guint64 cg_model_parameter_count(const CgModel *m)

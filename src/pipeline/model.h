@@ -16,12 +16,15 @@
 
 typedef struct {
     const char *model;
-    const char *controlnet;  /* NULL: none */
-    const char *vae;         /* folder or file instead of the model's own; NULL: its own */
-    const char *tokenizer;   /* folder or file instead of the model's own; NULL: its own */
-    const char *config;      /* folder in diffusers' layout whose config.json files, schedule and
-                                tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
-    gboolean differentiable; /* gradients shall flow through the U-Net */
+    const char *controlnet; /* NULL: none */
+    const char *vae;        /* folder or file instead of the model's own; NULL: its own */
+    const char *tokenizer;  /* folder or file instead of the model's own; NULL: its own */
+    const char *config;     /* folder in diffusers' layout whose config.json files, schedule and
+                               tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
+    /* For training a ControlNet: gradients shall flow through the U-Net, and the other parts, which
+     * are seldom used, take no memory but their files (see cg_model_rest). */
+    gboolean training;
+    gboolean lean; /* so does the U-Net, for more time */
 } CgModelPaths;
 
 typedef struct {
@@ -33,6 +36,7 @@ typedef struct {
     CgUnet *unet;
     CgControlnet *controlnet; /* NULL: none */
     CgNoiseSchedule *schedule;
+    CgCheckpoint *text_weights, *vae_weights, *unet_weights;
     char *path, *controlnet_path, *vae_path;
     /* see cg_weights_fingerprint; the first is the U-Net's */
     char *fingerprint, *controlnet_fingerprint, *vae_fingerprint, *text_fingerprint;
@@ -42,6 +46,9 @@ typedef struct {
 CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *paths, GError **error);
 void cg_model_free(CgModel *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgModel, cg_model_free)
+/* After a use of the text encoder or VAE of a model for training: what they left in memory (pages
+ * of their files, idle blocks of the engine's pool) goes back to the system. */
+void cg_model_rest(const CgModel *m);
 
 /* For training a ControlNet for M, which has none yet. Its configuration: that of the ControlNet at
  * PATH, or with NULL the one that goes with M's U-Net and the VAE's latent cells. */
@@ -52,6 +59,8 @@ CgCheckpoint *cg_model_open_unet_weights(const CgModel *m, GError **error);
 /* CG_ERROR_SHAPE when M's parts do not fit together. */
 gboolean cg_model_check(const CgModel *m, GError **error);
 
+/* What the parts that are there will pack. */
+CgPackedBytes cg_model_packed_bytes(const CgModel *m);
 /* Numbers in all parameters. */
 guint64 cg_model_parameter_count(const CgModel *m);
 /* Side of the square picture that the model was trained for, in pixels: 512. */

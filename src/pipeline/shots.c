@@ -251,6 +251,23 @@ const CgShotImage *cg_shots_nth(const CgShots *s, guint i)
     return g_ptr_array_index(s->images, i);
 }
 
+guint64 cg_shots_bytes(const CgShots *s)
+{
+    const CgVaeConfig *vae = cg_vae_config(s->model->vae);
+    const guint64 pixels = (guint64)s->size * (guint64)s->size;
+    const guint64 cells = pixels / (guint64)(cg_vae_factor(vae) * cg_vae_factor(vae));
+    const guint64 turns = (s->options.changes.flip ? 4 : 1) * (s->options.changes.rotate ? 2 : 1);
+    const guint64 latents = turns * cells * 2 * (guint64)vae->latent_channels * sizeof(float);
+    guint64 texts = 1, pictures = s->images->len;
+    for (guint i = 0; i < s->images->len; i++)
+        texts += g_strv_length(cg_shots_nth(s, i)->prompts);
+    for (guint i = 0; i < s->normals->len; i++)
+        pictures += g_ptr_array_index(s->normals, i) != NULL;
+    return pictures * (4 * pixels + latents) +
+           texts * (guint64)cg_tokenizer_length(s->model->tokenizer) *
+               (guint64)s->model->text->config.width * sizeof(float);
+}
+
 int cg_shots_size(const CgShots *s)
 {
     return s->size;
@@ -334,13 +351,22 @@ static CgImage *drawn_mask(const CgShots *s, const CgShotDraw *d)
     return cut(mask, crop_of(s, d), s->size, cg_image_resize_nearest);
 }
 
-/* The frozen parts run without a tape, on the model's own engine even while a plan is made: their
- * results are kept. */
-static CgContext frozen_context(const CgShots *s)
+/* The frozen parts run without a tape. Their results are kept, and their memory is not. */
+static CgContext frozen_begin(const CgShots *s)
 {
     CgContext cx;
+    cg_model_rest(s->model); /* the step's activations have not begun yet */
     cg_context_init(&cx, s->model->engine, s->model->dtype);
     return cx;
+}
+
+/* T's numbers, T let go. NULL when CX failed. */
+static CgTensor *frozen_end(const CgShots *s, CgContext *cx, CgTensor *t, GError **error)
+{
+    CgTensor *copy = cg_context_ok(cx, error) ? cg_tensor_copy(t, CG_F32) : NULL;
+    cg_tensor_unref(t);
+    cg_model_rest(s->model);
+    return copy;
 }
 
 static CgTensor *moments_of(CgShots *s, const CgShotDraw *d, GError **error)
@@ -349,21 +375,19 @@ static CgTensor *moments_of(CgShots *s, const CgShotDraw *d, GError **error)
     const guint place = source * VARIANTS + d->variant;
     if (d->crop[0] == 1 && s->moments[place])
         return cg_tensor_ref(s->moments[place]);
-    CgContext cx = frozen_context(s);
+    CgContext cx = frozen_begin(s);
     g_autoptr(CgImage) picture = drawn_picture(s, d);
     g_autoptr(CgTensor) image = cg_image_to_tensor(picture);
-    g_autoptr(CgTensor) pooled = cg_vae_encode(&cx, s->model->vae, image);
-    if (!cg_context_ok(&cx, error))
-        return NULL;
-    if (!cg_tensor_is_finite(pooled)) {
+    g_autoptr(CgTensor) moments =
+        frozen_end(s, &cx, cg_vae_encode(&cx, s->model->vae, image), error);
+    if (moments && !cg_tensor_is_finite(moments)) {
         g_autofree char *why = cg_model_explain_not_finite(s->model);
         g_set_error_literal(error, CG_ERROR, CG_ERROR_NUMERIC, why);
         return NULL;
     }
-    CgTensor *moments = cg_tensor_copy(pooled, CG_F32);
-    if (d->crop[0] == 1)
+    if (moments && d->crop[0] == 1)
         s->moments[place] = cg_tensor_ref(moments);
-    return moments;
+    return g_steal_pointer(&moments);
 }
 
 static CgTensor *text_of(CgShots *s, const char *prompt, GError **error)
@@ -372,7 +396,6 @@ static CgTensor *text_of(CgShots *s, const char *prompt, GError **error)
     if (kept)
         return cg_tensor_ref(kept);
     const CgModel *m = s->model;
-    CgContext cx = frozen_context(s);
     const int length = cg_tokenizer_length(m->tokenizer);
     g_autofree gint32 *ids = g_new(gint32, length);
     size_t dropped;
@@ -381,12 +404,12 @@ static CgTensor *text_of(CgShots *s, const char *prompt, GError **error)
     if (dropped)
         cg_log_warning("prompt \"%s\": the last %zu tokens do not fit and are left out", prompt,
                        dropped);
-    g_autoptr(CgTensor) states = cg_clip_text_forward(&cx, m->text, ids, 1, length, 0);
-    if (!cg_context_ok(&cx, error))
-        return NULL;
-    CgTensor *copy = cg_tensor_copy(states, CG_F32);
-    g_hash_table_insert(s->text, g_strdup(prompt), cg_tensor_ref(copy));
-    return copy;
+    CgContext cx = frozen_begin(s);
+    CgTensor *states =
+        frozen_end(s, &cx, cg_clip_text_forward(&cx, m->text, ids, 1, length, 0), error);
+    if (states)
+        g_hash_table_insert(s->text, g_strdup(prompt), cg_tensor_ref(states));
+    return states;
 }
 
 /* T [1, ..] as sample I of *ALL [n, ..], which is made at the first. */
@@ -399,13 +422,29 @@ static void put(CgTensor **all, const CgTensor *t, int i, int n)
     memcpy(cg_tensor_f32(*all) + (size_t)i * t->count, t->data, cg_tensor_bytes(t));
 }
 
-gboolean cg_shots_batch(CgShots *s, const CgShotDraw *draws, int n, CgTensor **moments,
-                        CgTensor **control, CgTensor **text, GError **error)
+/* What stands for moments and text where nothing is computed. */
+static CgTensor *no_moments(const CgShots *s)
+{
+    const CgVaeConfig *vae = cg_vae_config(s->model->vae);
+    const int side = s->size / cg_vae_factor(vae);
+    return cg_tensor_zeros(CG_F32, CG_SHAPE(1, side, side, 2 * vae->latent_channels));
+}
+
+static CgTensor *no_text(const CgShots *s)
+{
+    return cg_tensor_zeros(CG_F32, CG_SHAPE(1, cg_tokenizer_length(s->model->tokenizer),
+                                            s->model->text->config.width));
+}
+
+gboolean cg_shots_batch(CgShots *s, const CgShotDraw *draws, int n, gboolean rehearsal,
+                        CgTensor **moments, CgTensor **control, CgTensor **text, GError **error)
 {
     g_autoptr(CgTensor) all_moments = NULL, all_controls = NULL, all_text = NULL;
     for (int i = 0; i < n; i++) {
-        g_autoptr(CgTensor) m = moments_of(s, &draws[i], error);
-        g_autoptr(CgTensor) t = m ? text_of(s, draws[i].prompt, error) : NULL;
+        g_autoptr(CgTensor) m = rehearsal ? no_moments(s) : moments_of(s, &draws[i], error);
+        g_autoptr(CgTensor) t = rehearsal ? no_text(s)
+                                : m       ? text_of(s, draws[i].prompt, error)
+                                          : NULL;
         if (!t)
             return FALSE;
         g_autoptr(CgImage) mask = drawn_mask(s, &draws[i]);

@@ -51,6 +51,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgShots, cg_shots_free)
 
 guint cg_shots_count(const CgShots *shots);
 const CgShotImage *cg_shots_nth(const CgShots *shots, guint i);
+/* Memory that the pictures, their latents and texts take at most. */
+guint64 cg_shots_bytes(const CgShots *shots);
 int cg_shots_size(const CgShots *shots);
 /* The split that was read or drawn; borrowed. */
 const CgSplit *cg_shots_split(const CgShots *shots);
@@ -74,8 +76,9 @@ typedef struct {
 CgShotDraw cg_shots_draw(const CgShots *shots, guint index, guint64 number, double dropout);
 
 /* The draws as tensors (f32): moments [n, h, w, 2c] of the VAE, control [n, size, size, 3] in [0,
- * 1], text [n, t, width]; computed where they are not kept yet. FALSE when that failed. */
-gboolean cg_shots_batch(CgShots *shots, const CgShotDraw *draws, int n, CgTensor **moments,
-                        CgTensor **control, CgTensor **text, GError **error);
+ * 1], text [n, t, width]; computed where they are not kept yet, or with REHEARSAL, for which their
+ * shapes are enough, left at zero. FALSE when that failed. */
+gboolean cg_shots_batch(CgShots *shots, const CgShotDraw *draws, int n, gboolean rehearsal,
+                        CgTensor **moments, CgTensor **control, CgTensor **text, GError **error);
 
 #endif

@@ -521,9 +521,8 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
                               .data = t,
                               .store = t->store,
                               .sample_count = t->captions->len,
-                              .weight_bytes = (2 * cg_store_size(0, t->store->used) +
-                                               cg_vae_parameter_count(t->model->vae)) *
-                                              cg_dtype_size(t->dtype),
+                              .packed = cg_model_packed_bytes(t->model),
+                              .data_bytes = cg_tensor_bytes(t->latents->moments),
                               .loss = loss,
                               .changed = changed,
                               .save = save,
@@ -536,7 +535,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
     cg_train_plan_say(what, &task, s, result);
-    return plan_only || (cg_train_plan_check(s, result, error) &&
+    return plan_only || (cg_train_plan_check(s, result, "a smaller --size", error) &&
                          cg_train(&task, s, t->engine, t->dtype, result, error));
 }
 

@@ -257,8 +257,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
                               .data = t,
                               .store = t->store,
                               .sample_count = t->pictures->len,
-                              .weight_bytes =
-                                  2 * t->model->parameters.count * cg_dtype_size(t->dtype),
+                              .packed = t->model->parameters.packed,
                               .loss = loss,
                               .changed = changed,
                               .save = save};
@@ -272,7 +271,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
     cg_train_plan_say(what->str, &task, s, result);
-    return plan_only || (cg_train_plan_check(s, result, error) &&
+    return plan_only || (cg_train_plan_check(s, result, "a smaller --size", error) &&
                          cg_train(&task, s, t->engine, t->dtype, result, error));
 }
 

@@ -7,6 +7,7 @@
 #include "models/initial_weights.h"
 #include "pipeline/controlnet_loss.h"
 #include "pipeline/controlnet_watch.h"
+#include "pipeline/generate.h"
 #include "pipeline/save_model.h"
 #include "pipeline/train_plan.h"
 
@@ -90,7 +91,8 @@ static CgTensor *loss(void *data, CgContext *cx, const CgTrainSample *samples, i
     for (int i = 0; i < n; i++)
         draws[i] = cg_shots_draw(t->shots, (guint)samples[i].index, samples[i].number,
                                  t->options->dropout);
-    if (!cg_shots_batch(t->shots, draws, n, &moments, &control, &text, error))
+    const gboolean rehearsal = cx->engine != t->model->engine;
+    if (!cg_shots_batch(t->shots, draws, n, rehearsal, &moments, &control, &text, error))
         return NULL;
     g_autoptr(CgTensor) x_0 = latents(t, samples, n, moments);
     g_autoptr(CgTensor) noise = cg_tensor_new(CG_F32, x_0->shape);
@@ -227,7 +229,8 @@ static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GErr
     const CgTrainControlnetOptions *o = t->options;
     CgModelPaths paths = o->model;
     paths.controlnet = NULL; /* not to be frozen */
-    paths.differentiable = TRUE;
+    paths.training = TRUE;
+    paths.lean = o->lean;
     t->model = cg_model_open(engine, dtype, &paths, error);
     if (!t->model || !open_controlnet(t, engine, error))
         return FALSE;
@@ -235,29 +238,32 @@ static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GErr
     return t->shots != NULL;
 }
 
-/* What gradients flow through of the frozen U-Net. */
-static void count_decoder(void *data, const char *name, const CgShape *shape)
+/* With --lean the U-Net's file is read again in every step. */
+static guint64 model_file_bytes(const Training *t)
 {
-    size_t *total = data;
-    if (g_str_has_prefix(name, "up_blocks") || g_str_has_prefix(name, "conv_out"))
-        *total += cg_shape_count(shape);
+    return t->options->lean ? cg_checkpoint_bytes(t->model->unet_weights) : 0;
 }
 
-/* Weights are packed once for the forward; the ControlNet's, and the part of the U-Net that
- * gradients flow through, once more for the backward. */
-static guint64 packed_bytes(const Training *t)
+/* Between steps pictures are encoded, and sample sheets made. */
+static guint64 aside_bytes(const Training *t)
 {
-    const guint64 controlnet = t->model->controlnet->parameters.count;
-    const guint64 additions = t->options->lora.rank ? cg_store_total(t->store) : 0;
-    const guint64 all = cg_model_parameter_count(t->model);
-    g_autoptr(CgUnet) structure = g_new0(CgUnet, 1);
-    size_t decoder = 0;
-    CgBinder binder;
-    structure->config = t->model->unet->config;
-    cg_binder_init_visit(&binder, count_decoder, &decoder);
-    cg_bind_unet(&binder, structure);
-    cg_binder_finish(&binder, NULL);
-    return (all + controlnet + decoder + 2 * additions) * cg_dtype_size(t->model->dtype);
+    const CgTrainControlnetOptions *o = t->options;
+    const int side = cg_shots_size(t->shots);
+    if (o->sample_count > 0 && o->train.watch_steps) {
+        CgGenerateSettings settings;
+        CgGeneratePlan plan;
+        cg_generate_settings_default(&settings);
+        settings.denoise.guidance = o->guidance;
+        cg_generate_plan(t->model, &settings, side, side, &plan);
+        return plan.activation_bytes;
+    }
+    g_autoptr(CgEngine) engine = cg_engine_plan_new();
+    CgContext cx;
+    cg_context_init(&cx, engine, t->model->dtype);
+    g_autoptr(CgTensor) image = engine->ops->tensor(engine, CG_F32, CG_SHAPE(1, side, side, 3));
+    cg_tensor_unref(cg_vae_encode(&cx, t->model->vae, image));
+    cg_context_clear(&cx);
+    return cg_engine_plan_held(engine);
 }
 
 static gboolean save_shots(const Training *t, GError **error)
@@ -279,7 +285,9 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
                               .data = t,
                               .store = t->store,
                               .sample_count = cg_shots_count(t->shots),
-                              .weight_bytes = packed_bytes(t),
+                              .packed = cg_model_packed_bytes(t->model),
+                              .data_bytes = cg_shots_bytes(t->shots) + model_file_bytes(t),
+                              .aside_bytes = aside_bytes(t),
                               .loss = loss,
                               .changed = changed,
                               .save = save,
@@ -291,7 +299,8 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
     cg_train_plan_say(what, &task, &o->train, result);
     if (plan_only)
         return TRUE;
-    if (!cg_train_plan_check(&o->train, result, error) || !save_shots(t, error))
+    if (!cg_train_plan_check(&o->train, result, "a smaller --size, --lora, --lean", error) ||
+        !save_shots(t, error))
         return FALSE;
     t->watch = cg_controlnet_watch_new(t->model, t->shots, o, error);
     return t->watch && cg_train(&task, &o->train, engine, dtype, result, error);

@@ -15,6 +15,7 @@ typedef struct {
     CgTrainSettings train;
     double dropout; /* share of samples whose prompt is left out, for guidance */
     double min_snr; /* gamma of min-SNR weighting; 0: all timesteps weigh the same (eq. 1) */
+    gboolean lean;  /* the U-Net's weights are packed at each use */
     CgDType save_dtype;
     /* A rank above 0: of what the ControlNet has from the U-Net only low-rank additions to the
      * attention projections are trained. What is its own is trained in full, for it begins at zero

@@ -1,9 +1,8 @@
 #include "pipeline/train_detector.h"
 
 #include "base/error.h"
-#include "base/log.h"
-#include "base/system.h"
 #include "models/draem.h"
+#include "pipeline/train_plan.h"
 #include "pipeline/validate_detector.h"
 
 #include <math.h>
@@ -111,10 +110,10 @@ static gboolean open_model(Training *t, CgEngine *engine, GError **error)
     return t->model != NULL;
 }
 
-static void say_plan(const Training *t, const CgTrainResult *plan)
+/* "bottle: 209 normal images of 256x256, ..." */
+static char *describe_data(const Training *t)
 {
     const CgDetectorSamplesOptions *o = &t->options->samples;
-    g_autofree char *memory = g_format_size(plan->memory);
     g_autofree char *generated = o->synthetic
                                      ? g_strdup_printf(", %u generated ones (%s, %g)",
                                                        cg_detector_samples_generated(t->samples),
@@ -122,30 +121,13 @@ static void say_plan(const Training *t, const CgTrainResult *plan)
                                      : g_strdup("");
     const guint held_out = cg_detector_samples_held_out(t->samples);
     g_autofree char *held = held_out ? g_strdup_printf(", %u held out", held_out) : g_strdup("");
-    cg_log_note("%s: %u normal images of %dx%d%s%s; synthesis: %s%s",
-                cg_detector_samples_category(t->samples), cg_detector_samples_count(t->samples),
-                o->size, o->size, held, generated, o->synthesis,
-                g_str_equal(o->synthesis, "draem") && !o->textures
-                    ? " (no --textures: other normal images in disorder)"
-                    : "");
-    cg_log_note("%" G_GUINT64_FORMAT " parameters, %" G_GUINT64_FORMAT
-                " steps of %.3g GFLOP; memory: about %s",
-                t->model->parameters.count, plan->steps, plan->flops * 1e-9, memory);
-}
-
-static gboolean check_memory(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
-{
-    const guint64 available = cg_memory_available() + cg_memory_peak();
-    if (plan->memory <= available)
-        return TRUE;
-    g_autofree char *need = g_format_size(plan->memory);
-    g_autofree char *have = g_format_size(available);
-    g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
-                "training needs about %s of memory, %s are there; %s%sa smaller --size or --width "
-                "takes less",
-                need, have, s->recompute ? "" : "--recompute, ",
-                s->batch > 1 ? "a smaller --batch, " : "");
-    return FALSE;
+    return g_strdup_printf("%s: %u normal images of %dx%d%s%s; synthesis: %s%s",
+                           cg_detector_samples_category(t->samples),
+                           cg_detector_samples_count(t->samples), o->size, o->size, held, generated,
+                           o->synthesis,
+                           g_str_equal(o->synthesis, "draem") && !o->textures
+                               ? " (no --textures: other normal images in disorder)"
+                               : "");
 }
 
 static gboolean run(Training *t, CgEngine *engine, gboolean plan_only, CgTrainResult *result,
@@ -156,16 +138,16 @@ static gboolean run(Training *t, CgEngine *engine, gboolean plan_only, CgTrainRe
                               .data = t,
                               .store = t->store,
                               .sample_count = cg_detector_samples_count(t->samples),
-                              .weight_bytes =
-                                  2 * t->model->parameters.count * cg_dtype_size(t->dtype),
+                              .packed = t->model->parameters.packed,
                               .loss = loss,
                               .changed = changed,
                               .save = save};
+    g_autofree char *what = describe_data(t);
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
-    say_plan(t, result);
-    return plan_only ||
-           (check_memory(s, result, error) && cg_train(&task, s, engine, t->dtype, result, error));
+    cg_train_plan_say(what, &task, s, result);
+    return plan_only || (cg_train_plan_check(s, result, "a smaller --size or --width", error) &&
+                         cg_train(&task, s, engine, t->dtype, result, error));
 }
 
 gboolean cg_train_detector(CgEngine *engine, CgDType dtype, const CgTrainDetectorOptions *o,

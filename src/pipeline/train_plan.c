@@ -3,20 +3,35 @@
 #include "base/log.h"
 #include "base/system.h"
 
+guint64 cg_train_plan_parameters(const CgStore *store)
+{
+    guint64 count = 0;
+    for (guint i = 0; i < cg_store_count(store); i++)
+        if (!cg_store_nth(store, i)->is_buffer)
+            count += cg_store_nth(store, i)->count;
+    return count;
+}
+
 void cg_train_plan_say(const char *what, const CgTrainTask *task, const CgTrainSettings *s,
                        const CgTrainResult *plan)
 {
-    g_autofree char *memory = g_format_size(plan->memory);
-    guint64 parameters = 0;
-    for (guint i = 0; i < cg_store_count(task->store); i++)
-        parameters += cg_store_nth(task->store, i)->count;
+    const CgTrainMemory *m = &plan->parts;
     cg_log_note("%s, %" G_GUINT64_FORMAT " steps of %d", what, plan->steps,
                 s->batch * s->accumulate);
-    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; %.3g GFLOP a step; memory: about %s",
-                parameters, plan->flops / 1e9, memory);
+    cg_log_note("%" G_GUINT64_FORMAT " parameters are trained; %.3g GFLOP a step",
+                cg_train_plan_parameters(task->store), plan->flops / 1e9);
+    g_autofree char *total = g_format_size(plan->memory);
+    g_autofree char *weights = g_format_size(m->weights);
+    g_autofree char *trained = g_format_size(m->trained);
+    g_autofree char *of_step = g_format_size(m->step);
+    g_autofree char *data = g_format_size(m->data);
+    cg_log_note("memory: about %s: packed weights %s, what is trained with its gradients and "
+                "moments %s, a step %s, data and program %s",
+                total, weights, trained, of_step, data);
 }
 
-gboolean cg_train_plan_check(const CgTrainSettings *s, const CgTrainResult *plan, GError **error)
+gboolean cg_train_plan_check(const CgTrainSettings *s, const CgTrainResult *plan,
+                             const char *options, GError **error)
 {
     const guint64 available = cg_memory_available() + cg_memory_peak();
     if (plan->memory <= available)
@@ -24,8 +39,8 @@ gboolean cg_train_plan_check(const CgTrainSettings *s, const CgTrainResult *plan
     g_autofree char *need = g_format_size(plan->memory);
     g_autofree char *have = g_format_size(available);
     g_set_error(error, CG_ERROR, CG_ERROR_MEMORY,
-                "training needs about %s of memory, %s are there; %s%sa smaller --size takes less",
-                need, have, s->recompute ? "" : "--recompute, ",
-                s->batch > 1 ? "a smaller --batch with a larger --accumulate, " : "");
+                "training needs about %s of memory, %s are there; %s%s%s takes less", need, have,
+                s->recompute ? "" : "--recompute, ",
+                s->batch > 1 ? "a smaller --batch with a larger --accumulate, " : "", options);
     return FALSE;
 }

@@ -345,8 +345,9 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainVaeResult *result, G
                               .data = t,
                               .store = t->store,
                               .sample_count = t->trained,
-                              .weight_bytes =
-                                  2 * cg_vae_parameter_count(t->vae) * cg_dtype_size(t->dtype),
+                              .packed = *cg_vae_packed_bytes(t->vae),
+                              .data_bytes = 3 * t->pictures->count *
+                                            (size_t)(t->pictures->size * t->pictures->size),
                               .loss = loss,
                               .changed = changed,
                               .save = save,
@@ -359,7 +360,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainVaeResult *result, G
     cg_train_plan_say(what, &task, s, &result->train);
     if (plan_only)
         return TRUE;
-    const gboolean ok = cg_train_plan_check(s, &result->train, error) &&
+    const gboolean ok = cg_train_plan_check(s, &result->train, "a smaller --size", error) &&
                         cg_train(&task, s, t->engine, t->dtype, &result->train, error);
     result->pictures = t->trained;
     result->held = t->held;

@@ -176,22 +176,29 @@ static gboolean save_state(Run *run, GError **error)
            cg_train_state_save(run->state_path, run->task->name, run->task->store, &run->at, error);
 }
 
+/* Values and average in each other's place; nothing when no average is kept. */
+static void exchange_average(Run *run)
+{
+    const CgStore *store = run->task->store;
+    if (!store->average)
+        return;
+    float *a = cg_tensor_f32(store->values), *b = cg_tensor_f32(store->average);
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < store->used; i++) {
+        const float value = a[i];
+        a[i] = b[i];
+        b[i] = value;
+    }
+    run->task->changed(run->task->data);
+}
+
 /* With the average in the place of the values while WATCH looks. */
 static gboolean watch(Run *run, double *obedience, GError **error)
 {
-    CgStore *store = run->task->store;
-    CgTensor *values = store->values;
-    g_autoptr(CgTensor) kept = store->average ? cg_tensor_copy(values, CG_F32) : NULL;
-    if (kept) {
-        memcpy(values->data, store->average->data, store->used * sizeof(float));
-        run->task->changed(run->task->data);
-    }
+    exchange_average(run);
     cg_tape_clear(run->tape);
     const gboolean ok = run->task->watch(run->task->data, run->at.step, obedience, error);
-    if (kept) {
-        memcpy(values->data, kept->data, store->used * sizeof(float));
-        run->task->changed(run->task->data);
-    }
+    exchange_average(run);
     return ok;
 }
 
@@ -348,6 +355,26 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
     return ok;
 }
 
+/* Measured: the program with its libraries, and what the compute library writes for a weight. */
+#define PROGRAM_BYTES ((guint64)70 << 20)
+#define WEIGHT_BYTES  ((guint64)300 << 10)
+
+/* ENGINE has seen a step. */
+static CgTrainMemory memory_of(const CgTrainTask *task, const CgTrainSettings *s,
+                               const CgEngine *engine)
+{
+    const guint64 blocks = s->optimizer.average_decay > 0 ? 5 : 4;
+    CgTrainMemory m = {
+        .weights = task->packed.fixed + task->packed.largest + task->packed.sources,
+        .trained = blocks * task->store->capacity * sizeof(float),
+        /* A weight's gradient is summed up in parts that are together as large as the weight, and
+         * the columns of a backward may be too. */
+        .step = MAX(cg_engine_plan_held(engine), task->aside_bytes) + 2 * task->packed.largest,
+        .data = task->data_bytes + PROGRAM_BYTES + task->packed.count * WEIGHT_BYTES,
+    };
+    return m;
+}
+
 gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDType dtype,
                        CgTrainResult *plan, GError **error)
 {
@@ -363,12 +390,12 @@ gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDTyp
     g_autoptr(CgTensor) loss = task->loss(task->data, &run.cx, samples, s->batch, notes, error);
     const gboolean ok =
         loss && cg_context_ok(&run.cx, error) && cg_tape_backward(run.tape, loss, 1, error);
-    const double blocks = s->optimizer.average_decay > 0 ? 5 : 4;
-    *plan = (CgTrainResult){.steps = cg_train_steps(task, s)};
-    plan->activation_bytes = (double)cg_engine_plan_peak(engine);
-    plan->memory = (guint64)(plan->activation_bytes + (double)task->weight_bytes +
-                             blocks * (double)task->store->capacity * sizeof(float));
-    plan->state_bytes = (guint64)((blocks - 1) * (double)task->store->capacity * sizeof(float));
+    const guint64 blocks = s->optimizer.average_decay > 0 ? 4 : 3; /* no gradients */
+    const CgTrainMemory parts = memory_of(task, s, engine);
+    *plan = (CgTrainResult){.steps = cg_train_steps(task, s),
+                            .memory = parts.weights + parts.trained + parts.step + parts.data,
+                            .parts = parts,
+                            .state_bytes = blocks * task->store->capacity * sizeof(float)};
     for (int i = 0; i < CG_OP_KINDS; i++)
         plan->flops += profile.flops[i] * s->accumulate;
     run_clear(&run);

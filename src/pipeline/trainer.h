@@ -13,6 +13,7 @@
 #define CG_PIPELINE_TRAINER_H
 
 #include "autograd/optimizer.h"
+#include "nn/parameters.h"
 #include "ops/ops.h"
 #include "pipeline/bands.h"
 
@@ -30,7 +31,9 @@ typedef struct {
     void *data;
     CgStore *store;
     guint64 sample_count; /* of an epoch */
-    guint64 weight_bytes; /* that models will pack, roughly */
+    CgPackedBytes packed; /* by the models that it runs */
+    guint64 data_bytes;   /* pictures and what else stays besides */
+    guint64 aside_bytes;  /* at most alive at once between steps: encoding, sample sheets */
     /* The mean loss of COUNT samples, a scalar variable of CX's tape. NOTES [count]. On the plan
      * engine too. NULL: failed. */
     CgTensor *(*loss)(void *data, CgContext *cx, const CgTrainSample *samples, int count,
@@ -61,11 +64,19 @@ typedef struct {
 
 void cg_train_settings_default(CgTrainSettings *settings);
 
+/* What makes up a planned peak, in bytes. */
+typedef struct {
+    guint64 weights; /* packed, fixed ones and the largest that changes */
+    guint64 trained; /* values, gradients, moments, average */
+    guint64 step;    /* activations and scratch, or what is done between steps if that is more */
+    guint64 data;    /* pictures and the like, and the program itself */
+} CgTrainMemory;
+
 typedef struct {
     guint64 steps;                                            /* done in all */
     guint64 memory;                                           /* planned peak, bytes */
+    CgTrainMemory parts;                                      /* of it */
     guint64 state_bytes;                                      /* of the file to resume from */
-    double activation_bytes;                                  /* of them */
     double flops;                                             /* of a step, forward and backward */
     double loss;                                              /* smoothed */
     double seconds;                                           /* of this run */

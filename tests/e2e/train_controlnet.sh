@@ -23,7 +23,8 @@ train() { # OUT OPTION...
 echo "== the plan is told before anything is made"
 train planned --plan >stdout 2>stderr
 grep -q "4 shots of 64x64, 8 steps of 2" stderr || fail "$(cat stderr)"
-grep -q "parameters are trained; .* memory: about" stderr || fail "$(cat stderr)"
+grep -q "parameters are trained; .* GFLOP a step" stderr || fail "$(cat stderr)"
+grep -q "memory: about .*moments .*, a step " stderr || fail "$(cat stderr)"
 [ ! -e planned ] || fail "--plan made a folder"
 
 echo "== a training from beginning to end"

@@ -15,8 +15,8 @@ train() { # OUT OPTION...
     "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
         --lr 1e-3 --samples 0 --threads 1 --out "$@"
 }
-planned() { # OPTION...: megabytes
-    train planned --plan "$@" 2>&1 | sed -n 's/.*memory: about \([0-9.]*\).*MB.*/\1/p'
+planned() { # OPTION...: megabytes of what is trained
+    train planned --plan "$@" 2>&1 | sed -n 's/.*gradients and moments \([0-9.]*\).*MB, a step.*/\1/p'
 }
 
 echo "== the plan is smaller"

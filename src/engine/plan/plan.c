@@ -248,6 +248,11 @@ CgEngine *cg_engine_plan_new(void)
     return &e->base;
 }
 
+size_t cg_engine_plan_held(const CgEngine *e)
+{
+    return cg_pool_stats(((const PlanEngine *)e)->pool).held;
+}
+
 size_t cg_engine_plan_peak(const CgEngine *e)
 {
     return cg_pool_stats(((const PlanEngine *)e)->pool).peak_in_use;
