@@ -25,13 +25,20 @@ static const char *yes_no(gboolean yes)
     return yes ? "yes" : "no";
 }
 
+/* What the OpenMP library was told; main sets it unless the user did. */
+static const char *waiting(void)
+{
+    const char *policy = g_getenv("OMP_WAIT_POLICY");
+    return policy && g_ascii_strcasecmp(policy, "passive") == 0 ? "asleep" : "spinning";
+}
+
 static void print_text(const Findings *f)
 {
     const double best = MAX(f->f32, f->bf16);
     printf("processor     %s\n", f->cpu->model);
     printf("  AVX2 %s, AVX-512 %s, AVX-512 bf16 %s, AMX bf16 %s\n", yes_no(f->cpu->avx2),
            yes_no(f->cpu->avx512), yes_no(f->cpu->avx512_bf16), yes_no(f->cpu->amx_bf16));
-    printf("threads       %d\n", cg_threads());
+    printf("threads       %d, %s while they wait\n", cg_threads(), waiting());
     printf("memory        %.1f GB, %.1f GB free\n", (double)cg_memory_total() * 1e-9,
            (double)cg_memory_available() * 1e-9);
     printf("library       %s, %s\n", f->engine.library, f->engine.isa);

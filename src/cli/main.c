@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,8 +91,24 @@ static int help(const char *name, const char *form)
     return 0;
 }
 
+/* GNU's OpenMP lets threads that wait spin for milliseconds, which on a machine with other work
+ * takes most of everybody's time, and reads what it shall do before main: so the program begins
+ * once more. A user's own word is left alone. */
+static void wait_passively(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
+        return;
+    char path[4096];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)
+        return;
+    path[length] = 0;
+    execv(path, argv); /* comes back only when that failed, and then the threads spin */
+}
+
 int main(int argc, char **argv)
 {
+    wait_passively(argv);
     setlocale(LC_CTYPE, "");
     g_log_set_default_handler(on_log, NULL);
     if (argc < 2) {
