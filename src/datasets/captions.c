@@ -13,7 +13,7 @@ static void caption_free(gpointer data)
 {
     CgCaption *c = data;
     g_free(c->image);
-    g_free(c->text);
+    g_strfreev(c->texts);
     g_free(c);
 }
 
@@ -42,12 +42,20 @@ static char *tidy(const char *text, size_t size, const char *where, GError **err
     return NULL;
 }
 
+/* Takes IMAGE and TEXTS. */
+static void add_all(GPtrArray *captions, char *image, char **texts)
+{
+    CgCaption *c = g_new(CgCaption, 1);
+    *c = (CgCaption){image, texts};
+    g_ptr_array_add(captions, c);
+}
+
 /* Takes IMAGE and TEXT. */
 static void add(GPtrArray *captions, char *image, char *text)
 {
-    CgCaption *c = g_new(CgCaption, 1);
-    *c = (CgCaption){image, text};
-    g_ptr_array_add(captions, c);
+    char **texts = g_new0(char *, 2);
+    texts[0] = text;
+    add_all(captions, image, texts);
 }
 
 static gboolean is_inside(const char *name)
@@ -163,8 +171,7 @@ static GPtrArray *read_dataset(const char *path, const CgCaptionRules *rules, GE
         const CgSample *s = cg_dataset_sample(dataset, i);
         if (rules->train_only && s->split != CG_DATASET_TRAIN)
             continue;
-        g_auto(GStrv) texts = cg_prompts_make(prompts, s->category, s->defect);
-        add(captions, g_strdup(s->image), g_strdup(texts[0]));
+        add_all(captions, g_strdup(s->image), cg_prompts_make(prompts, s->category, s->defect));
     }
     return g_steal_pointer(&captions);
 }

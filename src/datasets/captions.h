@@ -1,8 +1,8 @@
-/* captions: pictures with a text each, which a model learns to draw from.
+/* captions: pictures with texts, which a model learns to draw from.
  *
  *     DIR/metadata.jsonl           rows {"file_name": "a.png", "text": "rusty hex nut"}
  *     DIR/NAME.png, DIR/NAME.txt   a text file beside each picture
- *     DIR in a layout of dataset.h texts as prompt.h makes them: "rust hex nut", "good hex nut"
+ *     DIR in a layout of dataset.h all texts that prompt.h makes: "rust hex nut", "good hex nut"
  *
  * The first of these that fits is taken.
  */
@@ -12,8 +12,8 @@
 #include "datasets/dataset.h"
 
 typedef struct {
-    char *image; /* path */
-    char *text;  /* UTF-8, one line */
+    char *image;  /* path */
+    char **texts; /* UTF-8, one line each; at least one, the usual one first */
 } CgCaption;
 
 typedef struct {

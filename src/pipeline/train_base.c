@@ -30,8 +30,10 @@ typedef struct {
     guint text_parameters; /* the store's first ones; the others are the U-Net's */
     GPtrArray *captions;   /* of CgCaption */
     CgLatentCache *latents;
-    gint32 *ids;   /* [captions, length] */
-    gint32 *empty; /* [length]: of no text */
+    GPtrArray *texts; /* all texts of all captions; borrowed from these */
+    guint *first;     /* [captions + 1]: where a caption's texts begin */
+    gint32 *ids;      /* [texts, length] */
+    gint32 *empty;    /* [length]: of no text */
     int length;
 } Training;
 
@@ -99,6 +101,13 @@ static void draw_clear(Draw *d)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Draw, draw_clear)
 
+/* One of the caption's phrasings. */
+static guint draw_text(const Training *t, guint64 caption, CgRng *rng)
+{
+    const guint first = t->first[caption], end = t->first[caption + 1];
+    return (guint)cg_rng_int(rng, (int)first, (int)end - 1);
+}
+
 /* Sample K of the batch; MOMENTS gets its latent's, RANDOM what it is drawn with. */
 static void draw_sample(const Training *t, const CgTrainSample *sample, int k, Draw *d,
                         CgTensor *moments, CgTensor *random)
@@ -113,7 +122,7 @@ static void draw_sample(const Training *t, const CgTrainSample *sample, int k, D
     const gboolean flipped = o->flip && cg_rng_int(&variant, 0, 1);
     const gint32 *ids = cg_rng_uniform(&dropout, 0, 1) < o->dropout
                             ? t->empty
-                            : t->ids + sample->index * (guint64)t->length;
+                            : t->ids + draw_text(t, sample->index, &dropout) * (gsize)t->length;
     d->timesteps[k] = cg_rng_int(&timestep, 0, schedule->count - 1);
     d->weights[k] =
         o->min_snr > 0
@@ -184,15 +193,15 @@ static void changed(void *data)
 
 /* --- looking and saving --- */
 
-/* The texts that there are, each once, in order; borrowed. */
+/* The usual texts, each once, in order; borrowed. */
 static GPtrArray *distinct_texts(const Training *t)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GPtrArray *texts = g_ptr_array_new();
     for (guint i = 0; i < t->captions->len; i++) {
         const CgCaption *c = g_ptr_array_index(t->captions, i);
-        if (g_hash_table_add(seen, c->text))
-            g_ptr_array_add(texts, c->text);
+        if (g_hash_table_add(seen, c->texts[0]))
+            g_ptr_array_add(texts, c->texts[0]);
     }
     return texts;
 }
@@ -299,7 +308,7 @@ static CgTokenizer *make_tokenizer(const Training *t, const char *const *texts, 
     if (!folder)
         return NULL;
     CgTokenizer *tokenizer = NULL;
-    if (cg_tokenizer_train(texts, t->captions->len, o->vocabulary, o->tokens, folder, error))
+    if (cg_tokenizer_train(texts, t->texts->len, o->vocabulary, o->tokens, folder, error))
         tokenizer = cg_tokenizer_open(folder, error);
     for (size_t i = 0; plan_only && i < G_N_ELEMENTS(cg_tokenizer_files); i++) {
         g_autofree char *path = g_build_filename(folder, cg_tokenizer_files[i], NULL);
@@ -310,22 +319,34 @@ static CgTokenizer *make_tokenizer(const Training *t, const char *const *texts, 
     return tokenizer;
 }
 
+static void collect_texts(Training *t)
+{
+    t->texts = g_ptr_array_new();
+    t->first = g_new(guint, t->captions->len + 1);
+    for (guint i = 0; i < t->captions->len; i++) {
+        const CgCaption *c = g_ptr_array_index(t->captions, i);
+        t->first[i] = t->texts->len;
+        for (char **text = c->texts; *text; text++)
+            g_ptr_array_add(t->texts, *text);
+    }
+    t->first[t->captions->len] = t->texts->len;
+}
+
 static gboolean open_tokenizer(Training *t, gboolean plan_only, GError **error)
 {
     const CgTrainBaseOptions *o = t->options;
-    g_autofree const char **texts = g_new(const char *, t->captions->len);
+    collect_texts(t);
+    const char *const *texts = (const char *const *)t->texts->pdata;
     g_autofree char *own = o->from ? g_build_filename(o->from, "tokenizer", NULL) : NULL;
-    for (guint i = 0; i < t->captions->len; i++)
-        texts[i] = ((const CgCaption *)g_ptr_array_index(t->captions, i))->text;
     t->model->tokenizer =
         own ? cg_tokenizer_open(own, error) : make_tokenizer(t, texts, plan_only, error);
     if (!t->model->tokenizer)
         return FALSE;
     t->length = cg_tokenizer_length(t->model->tokenizer);
-    t->ids = g_new(gint32, (gsize)t->captions->len * (gsize)t->length);
+    t->ids = g_new(gint32, (gsize)t->texts->len * (gsize)t->length);
     t->empty = g_new(gint32, t->length);
     guint cut = 0;
-    for (guint i = 0; i < t->captions->len; i++) {
+    for (guint i = 0; i < t->texts->len; i++) {
         size_t dropped;
         if (!cg_tokenizer_frame_text(t->model->tokenizer, texts[i],
                                      t->ids + (gsize)i * (gsize)t->length, &dropped, error))
@@ -509,6 +530,9 @@ static void training_clear(Training *t)
     cg_latent_cache_free(t->latents);
     if (t->captions)
         g_ptr_array_unref(t->captions);
+    if (t->texts)
+        g_ptr_array_unref(t->texts);
+    g_free(t->first);
     g_free(t->ids);
     g_free(t->empty);
     g_free(t->folder);

@@ -16,7 +16,8 @@ static char *listing(const CgTestFolder *dir, const CgCaptionRules *rules)
     for (guint i = 0; i < captions->len; i++) {
         const CgCaption *c = g_ptr_array_index(captions, i);
         g_assert_true(g_str_has_prefix(c->image, dir->path));
-        g_string_append_printf(text, "%s: %s\n", c->image + strlen(dir->path) + 1, c->text);
+        g_autofree char *texts = g_strjoinv(" | ", c->texts);
+        g_string_append_printf(text, "%s: %s\n", c->image + strlen(dir->path) + 1, texts);
     }
     return g_string_free(text, FALSE);
 }
@@ -67,6 +68,19 @@ static void data_sets_speak_by_their_folders(void)
                     "hex_nut/train/good/0.png: good hex nut\n");
     g_autofree char *good = listing(dir, &train);
     g_assert_cmpstr(good, ==, "hex_nut/train/good/0.png: good hex nut\n");
+}
+
+static void all_phrasings_are_there(void)
+{
+    g_autoptr(CgTestFolder) dir = cg_test_folder_new();
+    g_autoptr(CgTestFolder) other = cg_test_folder_new();
+    g_autofree char *aliases = g_build_filename(other->path, "aliases.json", NULL);
+    const CgCaptionRules rules = {.aliases = aliases};
+    cg_test_tree_put(dir, "hex_nut/train/good/0.png");
+    cg_test_tree_text(other, "aliases.json",
+                      "{\"phrasings\": [\"{defect} {category}\", \"a {category}, {defect}\"]}");
+    g_autofree char *found = listing(dir, &rules);
+    g_assert_cmpstr(found, ==, "hex_nut/train/good/0.png: good hex nut | a hex nut, good\n");
 }
 
 static void what_is_wrong_is_said(void)
@@ -137,6 +151,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/captions/metadata", rows_of_metadata);
     g_test_add_func("/captions/texts", texts_beside_pictures);
+    g_test_add_func("/captions/phrasings", all_phrasings_are_there);
     g_test_add_func("/captions/dataset", data_sets_speak_by_their_folders);
     g_test_add_func("/captions/refused", what_is_wrong_is_said);
     g_test_add_func("/pictures/square", pictures_are_cut_square_and_flipped);
