@@ -126,6 +126,43 @@ static CgChart *bands_chart(const GArray *points, const GArray *rows)
     return chart;
 }
 
+typedef double (*Figure)(const CgJournalRow *row);
+
+static double learning_rate(const CgJournalRow *row)
+{
+    return row->learning_rate;
+}
+
+static double gradient_norm(const CgJournalRow *row)
+{
+    return row->gradient_norm;
+}
+
+/* A figure of single updates. NULL when no row has it. */
+static CgChart *figure_chart(const GArray *rows, const char *title, const char *label,
+                             Figure figure, guint colour)
+{
+    const guint stride = stride_of(rows->len);
+    g_autoptr(GArray) x = g_array_new(FALSE, FALSE, sizeof(double));
+    g_autoptr(GArray) y = g_array_new(FALSE, FALSE, sizeof(double));
+    for (guint i = (rows->len - 1) % stride; i < rows->len; i += stride) {
+        const double step = (double)row_at(rows, i)->step, value = figure(row_at(rows, i));
+        if (!isfinite(value))
+            continue;
+        g_array_append_val(x, step);
+        g_array_append_val(y, value);
+    }
+    if (x->len == 0)
+        return NULL;
+    CgChart *chart = new_chart(title, label, rows);
+    cg_chart_set_log(chart, FALSE, wants_log((const double *)y->data, y->len));
+    cg_chart_add(chart, &(CgSeries){.x = (const double *)x->data,
+                                    .y = (const double *)y->data,
+                                    .count = x->len,
+                                    .colour = cg_plot_colour(colour)});
+    return chart;
+}
+
 /* NULL when nobody looked. */
 static CgChart *obedience_chart(const GArray *rows)
 {
@@ -153,7 +190,7 @@ gboolean cg_journal_draw(const GArray *rows, const GArray *bands, const char *ti
                          const char *out, GError **error)
 {
     static const char *const names[] = {"curve.svg", "curve.png"};
-    CgChart *charts[3];
+    CgChart *charts[5];
     int count = 0;
     charts[count++] = loss_chart(rows, title);
     if (bands->len > 1)
@@ -161,6 +198,12 @@ gboolean cg_journal_draw(const GArray *rows, const GArray *bands, const char *ti
     CgChart *obedience = obedience_chart(rows);
     if (obedience)
         charts[count++] = obedience;
+    CgChart *const others[] = {
+        figure_chart(rows, "Gradient norm, before clipping", "norm", gradient_norm, 3),
+        figure_chart(rows, "Learning rate", "rate", learning_rate, 4)};
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++)
+        if (others[i])
+            charts[count++] = others[i];
     gboolean ok = TRUE;
     for (int i = 0; i < 2 && ok; i++) {
         g_autofree char *path = g_build_filename(out, names[i], NULL);

@@ -20,6 +20,7 @@ typedef struct {
     CgStore *store;
     CgCheckpoint *base; /* what the ControlNet has that is not trained */
     char *name;         /* of the task */
+    char *fingerprint;  /* of the model and, with LoRA, of the ControlNet beneath */
     CgControlnetWatch *watch;
 } Training;
 
@@ -222,6 +223,7 @@ static void training_clear(Training *t)
     cg_store_free(t->store);
     g_clear_pointer(&t->base, cg_checkpoint_unref);
     g_free(t->name);
+    g_free(t->fingerprint);
 }
 
 static gboolean training_open(Training *t, CgEngine *engine, CgDType dtype, GError **error)
@@ -281,7 +283,12 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
     t->name = o->lora.rank ? g_strdup_printf("controlnet with --lora %d --lora-alpha %g",
                                              o->lora.rank, o->lora.alpha)
                            : g_strdup("controlnet");
+    g_autofree char *beneath =
+        o->lora.rank && o->model.controlnet ? cg_weights_fingerprint(t->base) : NULL;
+    t->fingerprint = g_strjoin("-", t->model->fingerprint, t->model->text_fingerprint,
+                               t->model->vae_fingerprint, beneath, NULL);
     const CgTrainTask task = {.name = t->name,
+                              .base = t->fingerprint,
                               .data = t,
                               .store = t->store,
                               .sample_count = cg_shots_count(t->shots),

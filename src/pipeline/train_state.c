@@ -48,12 +48,14 @@ static void describe(CgSafetensorsWriter *w, const char *task, const CgStore *st
     }
 }
 
-gboolean cg_train_state_save(const char *path, const char *task, const CgStore *store,
-                             const CgTrainProgress *progress, GError **error)
+gboolean cg_train_state_save(const char *path, const char *task, const char *base,
+                             const CgStore *store, const CgTrainProgress *progress, GError **error)
 {
     static const char *const names[BLOCKS] = {"values", "m", "v", "average"};
     g_autoptr(CgSafetensorsWriter) w = cg_safetensors_writer_new();
     describe(w, task, store, progress);
+    if (base)
+        cg_safetensors_writer_metadata(w, "base", base);
     for (int i = 0; i < BLOCKS; i++)
         if (block(store, names[i]))
             cg_safetensors_writer_declare(w, names[i], CG_F32, CG_SHAPE((int64_t)store->used));
@@ -92,11 +94,12 @@ static gboolean read_progress(const CgSafetensors *file, CgTrainProgress *p, GEr
     return TRUE;
 }
 
-static gboolean check_kind(const CgSafetensors *file, const char *task, const CgStore *store,
-                           GError **error)
+static gboolean check_kind(const CgSafetensors *file, const char *task, const char *base,
+                           const CgStore *store, GError **error)
 {
     const char *kind = cg_safetensors_metadata(file, "task");
     const char *parameters = cg_safetensors_metadata(file, "parameters");
+    const char *stands_on = cg_safetensors_metadata(file, "base");
     g_autofree char *digest = store_digest(store);
     if (!kind || !parameters) {
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: no state of a training",
@@ -116,6 +119,13 @@ static gboolean check_kind(const CgSafetensors *file, const char *task, const Cg
                     cg_safetensors_path(file));
         return FALSE;
     }
+    if (base && stands_on && !g_str_equal(base, stands_on)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "%s: begun on a model with other weights (fingerprint %s, not %s); resume with "
+                    "the model that it was begun with",
+                    cg_safetensors_path(file), stands_on, base);
+        return FALSE;
+    }
     return TRUE;
 }
 
@@ -133,13 +143,14 @@ static const CgSafetensor *find_block(const CgSafetensors *file, const char *nam
     return NULL;
 }
 
-gboolean cg_train_state_load(const char *path, const char *task, CgStore *store,
+gboolean cg_train_state_load(const char *path, const char *task, const char *base, CgStore *store,
                              CgTrainProgress *progress, GError **error)
 {
     static const char *const names[BLOCKS] = {"values", "m", "v", "average"};
     const CgSafetensor *entries[BLOCKS] = {NULL};
     g_autoptr(CgSafetensors) file = cg_safetensors_open(path, error);
-    if (!file || !check_kind(file, task, store, error) || !read_progress(file, progress, error))
+    if (!file || !check_kind(file, task, base, store, error) ||
+        !read_progress(file, progress, error))
         return FALSE;
     for (int i = 0; i < BLOCKS; i++) {
         if (!block(store, names[i]))

@@ -173,7 +173,8 @@ static gboolean save_state(Run *run, GError **error)
 {
     run->saved = cg_seconds();
     return cg_journal_sync(run->journal, error) &&
-           cg_train_state_save(run->state_path, run->task->name, run->task->store, &run->at, error);
+           cg_train_state_save(run->state_path, run->task->name, run->task->base, run->task->store,
+                               &run->at, error);
 }
 
 /* Values and average in each other's place; nothing when no average is kept. */
@@ -206,7 +207,8 @@ static gboolean resume(Run *run, GError **error)
 {
     CgTrainProgress at;
     const CgTrainSettings *s = run->settings;
-    if (!cg_train_state_load(run->state_path, run->task->name, run->task->store, &at, error))
+    if (!cg_train_state_load(run->state_path, run->task->name, run->task->base, run->task->store,
+                             &at, error))
         return FALSE;
     if (at.seed != s->seed || at.batch != s->batch || at.accumulate != s->accumulate) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,

@@ -28,6 +28,7 @@ typedef CgBandSample CgTrainNote;
 /* What is trained. DATA is handed to every function. */
 typedef struct {
     const char *name; /* "controlnet": a state belongs to one kind of task */
+    const char *base; /* fingerprint of the weights that it stands on; NULL: on none */
     void *data;
     CgStore *store;
     guint64 sample_count; /* of an epoch */

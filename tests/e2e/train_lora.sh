@@ -63,3 +63,8 @@ mkdir refused
 cp out/state.safetensors refused/
 refused "another kind (controlnet with --lora 4 --lora-alpha 6, not controlnet)" --resume
 refused "not controlnet with --lora 4 --lora-alpha 4" --lora 4 --resume
+cp -r model other
+weights=other/unet/diffusion_pytorch_model.safetensors
+head -c 4096 /dev/zero |
+    dd of=$weights bs=1 seek=$(($(stat -c %s $weights) - 4096)) conv=notrunc status=none
+refused "begun on a model with other weights" --model other --lora 4 --lora-alpha 6 --resume
