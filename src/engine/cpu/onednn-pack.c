@@ -225,7 +225,9 @@ Packing *cg_onednn_packing_get(CgOnednn *d, CgWeight *w, DnnMdRef md, dnnl_statu
     if (packing)
         return packing;
     packing = g_new0(Packing, 1);
-    packing->is_shared = w->keep || w->forward;
+    /* In a training a source that stays anyway is enough. */
+    packing->is_shared =
+        w->keep || w->forward || (w->differentiable && cg_winograd_fits(&w->g, w->dtype));
     packing->size = dnnl_memory_desc_get_size(md);
     *status = dnn_md_copy(&packing->md, md);
     if (*status == dnnl_success && !packing->is_shared)
