@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The end-to-end experiment: does DRAEM find more when 30 % of what it learns from was generated from
+# three images of each defect? Real categories and drawn ones that the default model has not seen:
+#
+#     CAGEN_TEST_DATA=... bench/experiment/cagen.sh OUT
+#
+# - adapt: the default model's base is trained further on the sound images of all categories;
+# - learn: its ControlNet, from three images of each defect type, all categories in one;
+# - generate: as many images as a category has sound ones, with masks from Perlin noise and from the
+#   few shots' own masks, bent and moved;
+# - evaluate: draem alone, with CutPaste, with the same few shots cut out and pasted, with CAGen.
+#
+# Every stage goes on where it was when run again. What came out: docs/results/cagen.md.
+# STEPS_BASE, STEPS_CONTROLNET, STEPS_DETECTOR, WIDTH, SEEDS, CATEGORIES make it larger or smaller.
+set -euo pipefail
+source_dir=$(cd "$(dirname "$0")/../.." && pwd)
+cagen=${CAGEN:-$source_dir/build/release/cagen}
+data=$(cd "${CAGEN_TEST_DATA:-$source_dir/../shared/data}" && pwd)
+model=${MODEL:-$source_dir/models/mini}
+threads=${THREADS:-$(nproc)}
+seeds=${SEEDS:-0,1,2}
+[ $# = 1 ] || { echo "usage: $0 OUT" >&2; exit 2; }
+mkdir -p "$1"
+cd "$1"
+
+# once STAGE COMMAND...: unless it was completed before.
+once() {
+    [ ! -e "stages/$1" ] || return 0
+    echo "== $1" >&2
+    "${@:2}"
+    mkdir -p stages
+    touch "stages/$1"
+}
+# resumed OUT: --resume where a state is.
+resumed() { [ ! -e "$1/state.safetensors" ] || echo --resume; }
+
+gather() {
+    mkdir -p data
+    cp -r "$data"/mvtec-256/{bottle,screw} data/
+    cp -r "$data"/hazelnut-toy/hazelnut data/
+    "$cagen" dataset export "$data"/magnetic-tile --to mvtec --out tile
+    mv tile/magnetic_tile data/
+    "$cagen" dataset make --out data --categories hex_nut,leather --size 64 --train 200 --test-good 40 \
+        --per-defect 30 --seed 2
+}
+adapt() {
+    "$cagen" train base --data data --train-only --from "$model" --size 64 --steps "${STEPS_BASE:-800}" \
+        --batch 16 --lr 2e-4 --warmup 50 --ema 0.99 --sample-every 400 --threads "$threads" \
+        --out base $(resumed base)
+}
+learn() {
+    "$cagen" train controlnet --model base/model --controlnet "$model/controlnet" --data data \
+        --split shots.json --size 64 --whole --steps "${STEPS_CONTROLNET:-800}" --batch 16 --lr 3e-4 \
+        --warmup 30 --lr-schedule cosine --flip --prompt-dropout 0.1 --empty-masks 0.2 --ema 0.99 \
+        --sample-every 400 --samples 18 --guidance 3 --threads "$threads" \
+        --out controlnet $(resumed controlnet)
+}
+generate() { # CATEGORY: with the prompts that its shots have
+    sed -n "/\"category\": \"$1\"/,/\"images\"/s/^    \"\(.*\)\"$/\1/p" shots.json >"prompts-$1.txt"
+    "$cagen" generate --model base/model --controlnet controlnet --normal "data/$1/train/good" \
+        --shape 'perlin|library' --library "few/$1/ground_truth" --prompt "@prompts-$1.txt" \
+        --category "$1" --count 200 --steps 20 --guidance 3 --size 64 --window full --min-change 5 \
+        --tries 3 --seed 1 --threads "$threads" --out "generated/$1" --sheet "generated-$1.png" >/dev/null
+}
+
+once gather gather
+once split "$cagen" dataset split data -k 3 --seed 0 -o shots.json --copy few
+once adapt adapt
+once learn learn
+categories=${CATEGORIES:-bottle,screw,hazelnut,magnetic_tile,hex_nut,leather}
+for category in ${categories//,/ }; do
+    once "generate-$category" generate "$category"
+done
+"$cagen" evaluate --data data --categories "$categories" --textures "$data/dtd-subset/images" \
+    --synthetic cagen=generated --split shots.json --seeds "$seeds" \
+    --methods draem,draem+cutpaste,draem+crop-paste,draem+cagen --size 64 --width "${WIDTH:-16}" \
+    --steps "${STEPS_DETECTOR:-400}" --lr 1e-3 --out evaluation --jobs "$threads"
