@@ -8,7 +8,7 @@ REPEATS ?= 5
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: build demo check check-full bench asan fuzz format install clean help deps
+.PHONY: build demo model check check-full bench asan fuzz format install clean help deps
 
 build: deps
 	@cmake --preset release
@@ -19,6 +19,9 @@ deps:
 
 demo: build
 	@scripts/demo.sh
+
+model: build
+	@scripts/make-model.sh
 
 check:
 	@scripts/install-deps.sh check
@@ -64,7 +67,8 @@ clean:
 
 help:
 	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
-	@echo 'make demo      build, then put defects into four drawn parts with a miniature model'
+	@echo 'make demo      build, then the whole way on the default model, into demo/'
+	@echo 'make model     train the default model again, some hours, into build/model'
 	@echo 'make check     build and run all tests'
 	@echo 'make check-full  and networks of Stable Diffusion 1.5 size (5 GB of memory)'
 	@echo 'make bench     speed of the kernels, and of the networks at full size'
