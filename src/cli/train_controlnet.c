@@ -82,6 +82,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "share of samples that show a normal image under an empty mask, with a defect's prompt: "
          "no mask, no defect (default: 0)",
          "P"},
+        {"mask-weight", 0, 0, G_OPTION_ARG_DOUBLE, &o->controlnet.mask_weight,
+         "how much more the loss weighs where the mask is: small defects would hardly count "
+         "(default: 0)",
+         "W"},
         {"min-snr", 0, 0, G_OPTION_ARG_DOUBLE, &o->controlnet.min_snr,
          "weigh timesteps by min-SNR with this gamma, 5 say (default: all alike)", "GAMMA"},
         {"lora", 0, 0, G_OPTION_ARG_INT, &o->lora,
@@ -137,8 +141,10 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--crop must be 0.1 to 1", error);
     if (!(c->shots.empty >= 0 && c->shots.empty < 1))
         return wrong("--empty-masks must be 0 or more, below 1", error);
-    if (!(c->dropout >= 0 && c->dropout <= 1) || !(c->min_snr >= 0))
-        return wrong("--prompt-dropout must be 0 to 1, --min-snr not negative", error);
+    if (!(c->dropout >= 0 && c->dropout <= 1) || !(c->min_snr >= 0) ||
+        !(c->mask_weight >= 0 && c->mask_weight <= 1000))
+        return wrong("--prompt-dropout must be 0 to 1, --min-snr and --mask-weight not negative",
+                     error);
     if (c->sample_count < 0 || c->sample_count > 256 || c->sample_steps < 1 ||
         c->sample_steps > 1000)
         return wrong("--samples must be 0 to 256, --sample-steps 1 to 1000", error);

@@ -12,8 +12,8 @@
 /* What a loss of single elements is computed from. */
 typedef struct {
     const float *y, *target;
-    const float *weights; /* of samples; NULL: all 1 */
-    size_t per_sample, count;
+    const float *weights; /* NULL: all 1 */
+    size_t group, count;
     float *gradient; /* NULL: not wanted */
 } Elements;
 
@@ -84,7 +84,7 @@ static double mse_part(const Elements *e, size_t first, size_t end)
     const double n = (double)e->count;
     double sum = 0;
     for (size_t i = first; i < end; i++) {
-        const double w = e->weights ? e->weights[i / e->per_sample] : 1;
+        const double w = e->weights ? e->weights[i / e->group] : 1;
         const double d = (double)e->y[i] - e->target[i];
         sum += w * d * d;
         if (e->gradient)
@@ -107,7 +107,7 @@ static double l1_part(const Elements *e, size_t first, size_t end)
 }
 
 static CgTensor *mean_loss(CgContext *cx, Part part, CgTensor *y, CgTensor *target,
-                           const float *weights, double flops)
+                           const float *weights, size_t group, double flops)
 {
     cg_loss_check_pair("loss", y, target);
     const CgLoss loss = cg_loss_begin(cx, y);
@@ -115,7 +115,7 @@ static CgTensor *mean_loss(CgContext *cx, Part part, CgTensor *y, CgTensor *targ
         const Elements e = {.y = cg_tensor_f32(y),
                             .target = cg_tensor_f32(target),
                             .weights = weights,
-                            .per_sample = y->count / (size_t)y->shape.d[0],
+                            .group = group,
                             .count = y->count,
                             .gradient = cg_loss_gradient(&loss)};
         *cg_tensor_f32(loss.value) = (float)(sum_of_parts(part, &e) / (double)y->count);
@@ -125,12 +125,18 @@ static CgTensor *mean_loss(CgContext *cx, Part part, CgTensor *y, CgTensor *targ
 
 CgTensor *cg_loss_mse(CgContext *cx, CgTensor *y, CgTensor *target, const float *sample_weights)
 {
-    return mean_loss(cx, mse_part, y, target, sample_weights, 4);
+    return mean_loss(cx, mse_part, y, target, sample_weights, y->count / (size_t)y->shape.d[0], 4);
+}
+
+CgTensor *cg_loss_mse_at(CgContext *cx, CgTensor *y, CgTensor *target, const float *place_weights)
+{
+    return mean_loss(cx, mse_part, y, target, place_weights, (size_t)y->shape.d[y->shape.rank - 1],
+                     4);
 }
 
 CgTensor *cg_loss_l1(CgContext *cx, CgTensor *y, CgTensor *target)
 {
-    return mean_loss(cx, l1_part, y, target, NULL, 3);
+    return mean_loss(cx, l1_part, y, target, NULL, 1, 3);
 }
 
 static float sign(float x)
@@ -197,7 +203,7 @@ CgTensor *cg_loss_edges(CgContext *cx, CgTensor *y, CgTensor *target)
 /* Rows of MOMENTS [.., 2c]: y is the mean, target the log-variance; count is the latent's. */
 static double kl_part(const Elements *e, size_t first, size_t end)
 {
-    const size_t c = e->per_sample;
+    const size_t c = e->group;
     const double n = (double)e->count;
     double sum = 0;
     for (size_t i = first; i < end; i++) {
@@ -219,7 +225,7 @@ CgTensor *cg_loss_kl(CgContext *cx, CgTensor *moments)
     const CgLoss loss = cg_loss_begin(cx, moments);
     if (cg_op_may_run(cx)) {
         const Elements e = {.y = cg_tensor_f32(moments),
-                            .per_sample = (size_t)cg_op_channels(moments) / 2,
+                            .group = (size_t)cg_op_channels(moments) / 2,
                             .count = moments->count / 2,
                             .gradient = cg_loss_gradient(&loss)};
         *cg_tensor_f32(loss.value) = (float)(sum_of_parts(kl_part, &e) / (double)e.count);

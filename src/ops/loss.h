@@ -16,6 +16,8 @@
 /* Mean over all elements of weight * (y - target)^2; SAMPLE_WEIGHTS: one for each of the first
  * dim's entries (read now), NULL: all 1. */
 CgTensor *cg_loss_mse(CgContext *cx, CgTensor *y, CgTensor *target, const float *sample_weights);
+/* The same with PLACE_WEIGHTS, one for each entry of all dims but the last. */
+CgTensor *cg_loss_mse_at(CgContext *cx, CgTensor *y, CgTensor *target, const float *place_weights);
 /* Mean of |y - target|. */
 CgTensor *cg_loss_l1(CgContext *cx, CgTensor *y, CgTensor *target);
 /* Images [n, h, w, c], h and w at least 2. With d = y - target: the mean of |d(i, j + 1) - d(i, j)|

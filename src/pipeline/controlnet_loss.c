@@ -37,7 +37,8 @@ CgTensor *cg_controlnet_loss(CgContext *cx, const CgControlnet *controlnet, cons
     cg_unet_prepare(cx, u, states, &text);
     g_autoptr(CgTensor) y =
         cg_unet_forward(cx, u, x_t, t, n, &text, batch->control ? &residuals : NULL);
-    CgTensor *loss = cg_loss_mse(cx, y, wanted, batch->weights);
+    CgTensor *loss = batch->place_weights ? cg_loss_mse_at(cx, y, wanted, batch->place_weights)
+                                          : cg_loss_mse(cx, y, wanted, batch->weights);
     cg_control_residuals_clear(&residuals);
     cg_text_cache_clear(&control_text);
     cg_text_cache_clear(&text);

@@ -13,12 +13,13 @@
 
 /* N samples. */
 typedef struct {
-    CgTensor *latent;     /* x_0 [n, h, w, c] f32, scaled units */
-    CgTensor *noise;      /* eps, the same shape */
-    const int *timesteps; /* [n] */
-    CgTensor *text;       /* [n, t, text_width] f32 */
-    CgTensor *control;    /* [n, 8h, 8w, 3] f32 in [0, 1]; NULL: the U-Net alone */
-    const float *weights; /* [n] of the samples' losses; NULL: 1 each */
+    CgTensor *latent;           /* x_0 [n, h, w, c] f32, scaled units */
+    CgTensor *noise;            /* eps, the same shape */
+    const int *timesteps;       /* [n] */
+    CgTensor *text;             /* [n, t, text_width] f32 */
+    CgTensor *control;          /* [n, 8h, 8w, 3] f32 in [0, 1]; NULL: the U-Net alone */
+    const float *weights;       /* [n] of the samples' losses; NULL: 1 each */
+    const float *place_weights; /* [n, h, w] of the latent cells', in place of weights; NULL */
 } CgDiffusionBatch;
 
 /* The loss, a scalar; a variable when CX has a tape and CONTROLNET (or U) is trained. *PREDICTION

@@ -67,6 +67,26 @@ static void draw(const Training *t, const CgTrainSample *samples, int n, int *ti
     }
 }
 
+/* Of the latent cells of X_0: their sample's weight, more where the mask (CONTROL) touches them. */
+static float *weigh_cells(const Training *t, const CgTensor *x_0, const CgTensor *control,
+                          const float *sample_weights)
+{
+    const int64_t *n = x_0->shape.d, *pixels = control->shape.d;
+    const int64_t cell = pixels[1] / n[1], c = pixels[3];
+    const float *mask = cg_tensor_f32((CgTensor *)control);
+    float *weights = g_new(float, n[0] * n[1] * n[2]);
+    for (int64_t i = 0; i < n[0] * n[1] * n[2]; i++)
+        weights[i] = sample_weights[i / (n[1] * n[2])];
+    for (int64_t row = 0; row < n[0] * pixels[1]; row++)
+        for (int64_t column = 0; column < pixels[2]; column++)
+            if (mask[(row * pixels[2] + column) * c] > 0) {
+                const int64_t sample = row / pixels[1], y = row % pixels[1] / cell;
+                weights[(sample * n[1] + y) * n[2] + column / cell] =
+                    sample_weights[sample] * (float)(1 + t->options->mask_weight);
+            }
+    return weights;
+}
+
 /* Each sample's own loss, unweighted. */
 static void note_losses(const CgTensor *prediction, const CgTensor *target, const int *timesteps,
                         int count, int n, CgTrainNote *notes)
@@ -98,12 +118,15 @@ static CgTensor *loss(void *data, CgContext *cx, const CgTrainSample *samples, i
     g_autoptr(CgTensor) x_0 = latents(t, samples, n, moments);
     g_autoptr(CgTensor) noise = cg_tensor_new(CG_F32, x_0->shape);
     draw(t, samples, n, timesteps, weights, noise);
+    g_autofree float *cells =
+        t->options->mask_weight > 0 ? weigh_cells(t, x_0, control, weights) : NULL;
     const CgDiffusionBatch batch = {.latent = x_0,
                                     .noise = noise,
                                     .timesteps = timesteps,
                                     .text = text,
                                     .control = control,
-                                    .weights = t->options->min_snr > 0 ? weights : NULL};
+                                    .weights = t->options->min_snr > 0 ? weights : NULL,
+                                    .place_weights = cells};
     g_autoptr(CgTensor) prediction = NULL, target = NULL;
     CgTensor *value = cg_controlnet_loss(cx, t->model->controlnet, t->model->unet,
                                          t->model->schedule, &batch, &prediction, &target);

@@ -14,6 +14,9 @@ typedef struct {
     CgShotsOptions shots;
     CgTrainSettings train;
     double dropout; /* share of samples whose prompt is left out, for guidance */
+    /* How much more than others the latent cells weigh that the mask touches: small defects would
+     * be a small part of the loss. 0 in the paper. */
+    double mask_weight;
     double min_snr; /* gamma of min-SNR weighting; 0: all timesteps weigh the same (eq. 1) */
     gboolean lean;  /* the U-Net's weights are packed at each use */
     CgDType save_dtype;
