@@ -81,7 +81,8 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
         CgJob *job = g_ptr_array_index(jobs, i);
         Item item = {.job = job};
         if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error) ||
-            !cg_denoise_check(b->model, &item.settings.denoise, error))
+            !cg_denoise_check(b->model, &item.settings.denoise, error) ||
+            !cg_scores_check(&b->options->rules, &item.settings, error))
             return FALSE;
         categories[i] = job->category;
         defects[i] = job->defect;

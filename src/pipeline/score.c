@@ -1,6 +1,19 @@
 #include "pipeline/score.h"
 
+#include "base/error.h"
+
 #include <math.h>
+
+gboolean cg_scores_check(const CgScoreRules *rules, const CgGenerateSettings *settings,
+                         GError **error)
+{
+    if ((!rules->obedience && rules->min_obedience <= 0) || settings->fuse != CG_FUSE_STEP)
+        return TRUE;
+    g_set_error_literal(error, CG_ERROR, CG_ERROR_USAGE,
+                        "--obedience is measured before fusion; with --fuse step there is no such "
+                        "picture (--min-change works)");
+    return FALSE;
+}
 
 static CgImage *decode(CgContext *cx, const CgModel *m, CgTensor *latent, GError **error)
 {

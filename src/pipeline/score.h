@@ -29,6 +29,11 @@ typedef struct {
     CgObedience obedience;
 } CgScores;
 
+/* CG_ERROR_USAGE when obedience is asked for and pictures are fused in every step: then none of them
+ * shows what the mask did. */
+gboolean cg_scores_check(const CgScoreRules *rules, const CgGenerateSettings *settings,
+                         GError **error);
+
 /* What RESULT shows before fusion, and what its noise becomes when the mask is empty; both of the
  * working picture's size. */
 gboolean cg_score_pictures(CgDenoiser *denoiser, const CgModel *model,

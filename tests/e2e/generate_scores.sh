@@ -46,6 +46,12 @@ is "seed of a second try" "$(grep -o '"seed":[0-9]*' again.jsonl)" '"seed":1'
 "$CAGEN" generate --model model --controlnet controlnet --jobs again.jsonl --out again -q >/dev/null
 same_files changed/.dropped/nut/test/bent/000-1.png again/nut/test/bent/000.png
 
+echo "== with fusion in every step there is nothing to measure obedience on"
+status=0
+generate stepwise --fuse step --obedience 2>stderr >/dev/null || status=$?
+is "exit status" $status 2
+grep -q "measured before fusion" stderr || fail "$(cat stderr)"
+
 echo "== other rules are another result"
 status=0
 generate strict --min-obedience 0.99 --tries 2 2>stderr >/dev/null || status=$?
