@@ -29,8 +29,8 @@ typedef struct {
     CgObedience obedience;
 } CgScores;
 
-/* CG_ERROR_USAGE when obedience is asked for and pictures are fused in every step: then none of them
- * shows what the mask did. */
+/* CG_ERROR_USAGE when obedience is asked for and pictures are fused in every step: then none of
+ * them shows what the mask did. */
 gboolean cg_scores_check(const CgScoreRules *rules, const CgGenerateSettings *settings,
                          GError **error);
 
