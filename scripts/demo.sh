@@ -23,7 +23,7 @@ printf '%s\n' "crack capsule" "dent capsule" "hole capsule" "faulty imprint caps
 say "2 of 5: defects on sound parts, where random masks say and as the prompts say (generated/)"
 for category in cable capsule; do
     "$cagen" generate --normal parts/$category/train/good --shape 'perlin|blob|scratch' \
-        --prompt @$category.txt --count 48 --seed $seed --steps 20 --guidance 3 --window full \
+        --prompt @$category.txt --count 32 --seed $seed --steps 20 --guidance 3 --window full \
         --min-change 5 --tries 3 --out generated >/dev/null
 done
 "$cagen" sheet generated --count 10 --cell 128 -o sheet.png

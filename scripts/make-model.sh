@@ -41,7 +41,12 @@ train vae vae --config "$recipe/vae.json" --steps 1600 --lr 1e-3 --warmup 50 --e
     --sample-every 500 --save-type f16
 train base base --vae vae/vae --config "$recipe" --steps 4000 --lr 5e-4 --warmup 100 --min-snr 5 \
     --ema 0.999 --sample-every 1000 --save-type f16
-train controlnet controlnet --model base/model --shots 100 --steps 1200 --lr 5e-4 --warmup 50 \
-    --lr-schedule cosine --prompt-dropout 0.1 --empty-masks 0.2 --ema 0.995 \
-    --sample-every 500 --samples 16 --guidance 3 --save-type f16
+# First as the paper has it, then with more weight on what the mask marks.
+controlnet() { # OUT OPTION...
+    train controlnet "$1" --model base/model --shots 100 --size 64 --lr-schedule cosine \
+        --prompt-dropout 0.1 --empty-masks 0.2 --ema 0.995 --sample-every 500 --samples 16 --guidance 3 \
+        --save-type f16 "${@:2}"
+}
+controlnet controlnet1 --steps 1200 --lr 5e-4 --warmup 50
+controlnet controlnet --controlnet controlnet1 --steps 1000 --lr 7e-4 --warmup 30 --mask-weight 3
 echo "build/model: base/model and controlnet; scripts/make-model.sh --install copies them to models/mini"
