@@ -22,15 +22,15 @@ printf '%s\n' "crack capsule" "dent capsule" "hole capsule" "faulty imprint caps
 
 say "2 of 5: defects on sound parts, where random masks say and as the prompts say (generated/)"
 for category in cable capsule; do
-    "$cagen" generate --normal parts/$category/train/good --shape 'perlin|blob|scratch' \
+    "$cagen" generate --normal parts/$category/train/good --shape 'perlin|blob' \
         --prompt @$category.txt --count 32 --seed $seed --steps 20 --guidance 3 --window full \
-        --min-change 5 --tries 3 --out generated >/dev/null
+        --min-change 8 --tries 3 --out generated >/dev/null
 done
 "$cagen" sheet generated --count 10 --cell 128 -o sheet.png
 
 say "3 of 5: one part, one mask, four prompts (prompts.png)"
-"$cagen" generate --normal parts/cable/train/good/003.png --shape blob --prompt @cable.txt --count 4 \
-    --seed $seed --steps 20 --guidance 3 --window full --out prompts --sheet prompts.png >/dev/null
+"$cagen" generate --normal parts/cable/train/good/003.png \
+    --mask parts/cable/ground_truth/missing_wire/003_mask.png --prompt @cable.txt --count 4 --seed $seed --steps 20 --guidance 3 --window full --out prompts --sheet prompts.png >/dev/null
 
 say "4 of 5: a detector trained on drawn textures alone, and with generated defects (detector/)"
 "$cagen" evaluate --data parts --synthetic generated --methods draem,draem+cagen --seeds 0 \
