@@ -34,7 +34,7 @@ say "3 of 5: one part, one mask, four prompts (prompts.png)"
 
 say "4 of 5: a detector trained on drawn textures alone, and with generated defects (detector/)"
 "$cagen" evaluate --data parts --synthetic generated --methods draem,draem+cagen --seeds 0 \
-    --size 64 --width 16 --steps 240 --lr 1e-3 --bootstrap 200 --out detector
+    --size 64 --width 16 --steps 240 --lr 1e-3 --mode draem --bootstrap 200 --out detector
 
 say "5 of 5: everything on one page (report.html)"
 "$cagen" report --data parts --generated generated --evaluation detector -o report.html
