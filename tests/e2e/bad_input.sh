@@ -252,7 +252,7 @@ bad 1 "model: no folder text_encoder" 'rm -r model/text_encoder'
 bad 1 "model/tokenizer & vocab.json" 'rm model/tokenizer/vocab.json'
 bad 1 "vocab.json: not valid JSON" 'cut_to model/tokenizer/vocab.json 1000'
 bad 1 "model/unet: no U-Net weights" "rm $unet"
-bad 1 "diffusion_pytorch_model.bin & pickle & safetensors" "rm $unet && write model/unet/diffusion_pytorch_model.bin x"
+bad 1 "diffusion_pytorch_model.bin: 1 bytes are too few" "rm $unet && write model/unet/diffusion_pytorch_model.bin x"
 bad 1 "controlnet & no ControlNet weights" "rm $control"
 bad 1 "config.json" 'rm model/unet/config.json'
 bad 1 "nowhere: no such ControlNet" true --controlnet nowhere
@@ -274,7 +274,7 @@ bad 1 "$unet & conv_in.weight" "safetensors $unet '{\"conv_in.weight\":{\"dtype\
 bad 1 "$unet & a & b" "safetensors $unet '{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}' 6"
 bad 1 "$unet & a" "safetensors $unet '{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,4]}}' 4"
 bad 1 "$unet & a" "safetensors $unet '{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}' 4"
-bad 1 "$unet: corrupt safetensors header: two tensors are named" "safetensors $unet '{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}' 8"
+bad 1 "$unet: corrupt: two tensors are named" "safetensors $unet '{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}' 8"
 bad 1 "$unet: the weights do not fit & tensor conv_in.weight is [32, 4, 3, 3], expected [32, 8, 3, 3]" 'value model/unet/config.json in_channels 8'
 bad 1 "$unet: the weights do not fit & missing tensor conv_in.weight [32, 4, 3, 3] & extra tensor konv_in.weight" "rename_tensor $unet conv_in.weight konv_in.weight"
 bad 1 "$control: the weights do not fit & missing tensor controlnet_mid_block.bias" "rename_tensor $control controlnet_mid_block.bias kontrolnet_mid_block.bias"
