@@ -255,7 +255,8 @@ typedef struct {
     CgDType auto_dtype;         /* what --dtype auto means here */
     size_t weight_bytes;        /* packed weights alive */
     size_t pool_bytes;          /* held by the pool now */
-    size_t pool_peak;           /* most in use at once */
+    size_t pool_peak;           /* most in use at once, scratch included */
+    size_t pool_scratch;        /* the kernels' own working memory */
     guint64 system_allocations; /* times that the pool asked the system for memory */
 } CgEngineInfo;
 void cg_engine_cpu_info(CgEngine *e, CgEngineInfo *info);

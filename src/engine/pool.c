@@ -218,5 +218,7 @@ void cg_pool_trim(CgPool *pool)
 
 CgPoolStats cg_pool_stats(const CgPool *pool)
 {
-    return pool->stats;
+    CgPoolStats stats = pool->stats;
+    stats.scratch = pool->scratch_size;
+    return stats;
 }

@@ -26,6 +26,7 @@ void cg_pool_trim(CgPool *pool);
 
 typedef struct {
     size_t held, in_use, peak_in_use;
+    size_t scratch; /* of in_use: the arena */
     guint64 system_allocations;
 } CgPoolStats;
 CgPoolStats cg_pool_stats(const CgPool *pool);

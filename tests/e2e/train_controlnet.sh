@@ -156,7 +156,9 @@ grep -q "bottle/dent: 2 images with a mask instead of 3" stderr || fail "$(cat s
 
 echo "== a loss that is not finite stops the run and leaves the last state"
 cp undisturbed/state.safetensors before
-"$CAGEN_TOOLS/make_model" --config mini --tokenizer "$CAGEN_FIXTURES/tokenizer/mini" --no-controlnet \
-    --poison=unet/conv_out.weight poisoned >/dev/null
-refused "NaN" 1 "is not finite" train undisturbed --model poisoned/model --steps 12 --threads 1 --resume -q
+cp -r model poisoned # one NaN, where the fingerprint does not look
+unet=poisoned/unet/diffusion_pytorch_model.safetensors
+printf '\000\000\300\177' |
+    dd of=$unet bs=1 seek=$(($(stat -c %s $unet) - 40004)) conv=notrunc status=none
+refused "NaN" 1 "is not finite" train undisturbed --model poisoned --steps 12 --threads 1 --resume -q
 same_files before undisturbed/state.safetensors

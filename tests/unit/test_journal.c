@@ -256,8 +256,8 @@ static void curve_is_drawn_at_the_end(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(CgImage) image = cg_image_load(path, NULL, &error);
     g_assert_no_error(error);
-    /* Loss, loss by timestep, and obedience. */
-    g_assert_cmpint(image->height, ==, 3 * 300 * 2);
+    /* Loss, loss by timestep, obedience, and the learning rate. */
+    g_assert_cmpint(image->height, ==, 4 * 300 * 2);
     const char *keep = g_getenv("CAGEN_KEEP_PLOTS");
     if (keep) {
         g_autofree char *copy = g_build_filename(keep, "curve.png", NULL);

@@ -431,6 +431,7 @@ void cg_engine_cpu_info(CgEngine *e, CgEngineInfo *info)
         .auto_dtype = cg_onednn_prefers_bf16() ? CG_BF16 : CG_F32,
         .pool_bytes = stats.held,
         .pool_peak = stats.peak_in_use,
+        .pool_scratch = stats.scratch,
         .system_allocations = stats.system_allocations,
         .weight_bytes = cg_onednn_weight_bytes(cpu(e)->onednn),
     };
