@@ -10,8 +10,8 @@
 #   few shots' own masks, bent and moved;
 # - evaluate: draem alone, with CutPaste, with the same few shots cut out and pasted, with CAGen.
 #
-# Every stage goes on where it was when run again. What came out: docs/results/cagen.md.
-# STEPS_BASE, STEPS_CONTROLNET, STEPS_DETECTOR, WIDTH, SEEDS, CATEGORIES make it larger or smaller.
+# Every stage goes on where it was when run again.
+# COUNT, STEPS_BASE, STEPS_CONTROLNET, STEPS_DETECTOR, WIDTH, SEEDS, CATEGORIES make it larger or smaller.
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 cagen=${CAGEN:-$source_dir/build/release/cagen}
@@ -59,7 +59,7 @@ generate() { # CATEGORY: with the prompts that its shots have
     sed -n "/\"category\": \"$1\"/,/\"images\"/s/^    \"\(.*\)\"$/\1/p" shots.json >"prompts-$1.txt"
     "$cagen" generate --model base/model --controlnet controlnet --normal "data/$1/train/good" \
         --shape 'perlin|library' --library "few/$1/ground_truth" --prompt "@prompts-$1.txt" \
-        --category "$1" --count 200 --steps 20 --guidance 3 --size 64 --window full --min-change 5 \
+        --category "$1" --count "${COUNT:-200}" --steps 20 --guidance 3 --size 64 --window full --min-change 5 \
         --tries 3 --seed 1 --threads "$threads" --out "generated/$1" --sheet "generated-$1.png" >/dev/null
 }
 
