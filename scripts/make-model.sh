@@ -22,11 +22,13 @@ train() {
 }
 
 install_model() {
-    local to=$OLDPWD/models/mini
+    local to=$OLDPWD/models/mini new=$OLDPWD/models/mini.new
+    rm -rf "$new"
+    mkdir -p "$new/controlnet"
+    cp -r base/model/. "$new/"
+    cp controlnet/config.json controlnet/diffusion_pytorch_model.safetensors "$new/controlnet/"
     rm -rf "$to"
-    mkdir -p "$to/controlnet"
-    cp -r base/model/. "$to/"
-    cp controlnet/config.json controlnet/diffusion_pytorch_model.safetensors "$to/controlnet/"
+    mv "$new" "$to"
     du -sh "$to"
 }
 
