@@ -292,13 +292,6 @@ static CgOutput dropped_output(const CgOutput *output, guint number)
         g_strdup_printf(DROPPED "/%.*s-%u_mask.png", (int)stem, output->image, number)};
 }
 
-static void output_clear(CgOutput *output)
-{
-    g_free(output->image);
-    g_free(output->mask);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CgOutput, output_clear)
-
 /* The picture, its mask and its row, or nothing of them. */
 static gboolean write_item(Batch *b, const Attempt *a, const CgOutput *output, const char *reason,
                            const CgGenerateResult *r, const CgScores *scores, GError **error)

@@ -120,12 +120,16 @@ CgOutput *cg_outputs_new(const char *const *categories, const char *const *defec
     return outputs;
 }
 
+void cg_output_clear(CgOutput *output)
+{
+    g_free(output->image);
+    g_free(output->mask);
+}
+
 void cg_outputs_free(CgOutput *outputs, guint count)
 {
-    for (guint i = 0; outputs && i < count; i++) {
-        g_free(outputs[i].image);
-        g_free(outputs[i].mask);
-    }
+    for (guint i = 0; outputs && i < count; i++)
+        cg_output_clear(&outputs[i]);
     g_free(outputs);
 }
 

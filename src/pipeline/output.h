@@ -19,6 +19,9 @@ typedef struct {
     char *image, *mask; /* below OUT; no mask (NULL) for a normal image */
 } CgOutput;
 
+void cg_output_clear(CgOutput *output);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CgOutput, cg_output_clear)
+
 /* Fills *CATEGORY and *DEFECT where they are NULL: the category from a path like
  * .../CATEGORY/train/good/x.png, the defect from TEXT without the category's words at its end
  * ("broken large bottle" -> broken_large). Names become safe for folders; an unsafe one that was

@@ -110,6 +110,9 @@ static CgShotImage *load_shot(const CgShots *s, const CgSample *sample, const Cg
                           .defect = g_strdup(sample->defect),
                           .path = g_strdup(sample->image),
                           .prompts = cg_prompts_make(prompts, sample->category, sample->defect),
+                          .window = window,
+                          .width = image->width,
+                          .height = image->height,
                           .picture = cut(rgb, window, s->size, cg_image_resize),
                           .mask = cut_mask(mask, window, s->size)};
     return shot;
@@ -146,42 +149,47 @@ GPtrArray *cg_shots_normals(const CgShots *s, const char *category)
     return paths;
 }
 
-/* The normal image that goes with SHOT, cut where SHOT was cut from an image of SAMPLE's size. */
-static CgShotImage *load_normal(const CgShots *s, const CgShotImage *shot, const CgSample *sample,
-                                const char *path, GError **error)
+/* The normal image at PATH, cut where SHOT was cut if it has the same size. */
+static CgShotImage *load_normal(const CgShots *s, const CgShotImage *shot, const char *path,
+                                GError **error)
 {
     g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
-    g_autoptr(CgImage) mask = image ? cg_sample_load_mask(sample, error) : NULL;
-    if (!mask)
+    if (!image)
         return NULL;
-    const gboolean same = image->width == mask->width && image->height == mask->height;
-    const CgRect window = same ? window_of(s, mask) : (CgRect){0, 0, image->width, image->height};
+    const gboolean same = image->width == shot->width && image->height == shot->height;
+    const CgRect window = same ? shot->window : (CgRect){0, 0, image->width, image->height};
     g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
     CgShotImage *normal = g_new0(CgShotImage, 1);
     *normal = (CgShotImage){.category = g_strdup(shot->category),
                             .defect = g_strdup(CG_DEFECT_GOOD),
                             .path = g_strdup(path),
                             .prompts = g_strdupv(shot->prompts),
+                            .window = window,
+                            .width = image->width,
+                            .height = image->height,
                             .picture = cut(rgb, window, s->size, cg_image_resize),
                             .mask = cg_image_new(s->size, s->size, 1)};
     return normal;
 }
 
-/* The shots of a category take its normal images in turn. */
-static gboolean add_normal(CgShots *s, const CgShotImage *shot, const CgSample *sample,
-                           GError **error)
+/* The shots of a category, which stand together, take its normal images in turn. */
+static gboolean load_normals(CgShots *s, GError **error)
 {
-    if (s->options.empty <= 0)
-        return TRUE;
-    g_autoptr(GPtrArray) paths = cg_shots_normals(s, shot->category);
-    CgShotImage *normal = NULL;
-    if (paths->len) {
-        const char *path = g_ptr_array_index(paths, (s->images->len - 1) % paths->len);
-        normal = load_normal(s, shot, sample, path, error);
-        if (!normal)
+    g_autoptr(GPtrArray) paths = NULL;
+    const char *category = NULL;
+    for (guint i = 0; s->options.empty > 0 && i < s->images->len; i++) {
+        const CgShotImage *shot = g_ptr_array_index(s->images, i);
+        CgShotImage *normal = NULL;
+        if (g_strcmp0(category, shot->category) != 0) {
+            g_clear_pointer(&paths, g_ptr_array_unref);
+            category = shot->category;
+            paths = cg_shots_normals(s, category);
+        }
+        if (paths->len &&
+            !(normal = load_normal(s, shot, g_ptr_array_index(paths, i % paths->len), error)))
             return FALSE;
+        g_ptr_array_add(s->normals, normal);
     }
-    g_ptr_array_add(s->normals, normal);
     return TRUE;
 }
 
@@ -212,10 +220,8 @@ static gboolean load_all(CgShots *s, GError **error)
         if (!shot)
             return FALSE;
         g_ptr_array_add(s->images, shot);
-        if (!add_normal(s, shot, cg_dataset_sample(d, i), error))
-            return FALSE;
     }
-    return TRUE;
+    return load_normals(s, error);
 }
 
 CgShots *cg_shots_open(const CgModel *model, const CgShotsOptions *options, GError **error)

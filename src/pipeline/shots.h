@@ -8,6 +8,7 @@
 #define CG_PIPELINE_SHOTS_H
 
 #include "datasets/split.h"
+#include "image/paste.h"
 #include "pipeline/model.h"
 
 /* How a shot may be changed, image and mask alike; all off in the paper. */
@@ -35,9 +36,11 @@ typedef struct {
 
 typedef struct {
     char *category, *defect, *path;
-    char **prompts;   /* phrasings, at least one */
-    CgImage *picture; /* [size, size, 3] */
-    CgImage *mask;    /* [size, size], 0 and 255 */
+    char **prompts;    /* phrasings, at least one */
+    CgRect window;     /* what was cut out .. */
+    int width, height; /* .. of an image of this size */
+    CgImage *picture;  /* [size, size, 3] */
+    CgImage *mask;     /* [size, size], 0 and 255 */
 } CgShotImage;
 
 typedef struct CgShots CgShots;
