@@ -46,12 +46,7 @@ start() {
     "$CAGEN" detect train --data data --size 64 --width 4 --steps $steps --batch 2 --lr 2e-3 --dtype f32 \
         --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
     pid=$!
-    for ((i = 0; i < 3000; i++)); do
-        ! grep -q '"done":2' "$1.stderr" 2>/dev/null || return 0
-        kill -0 $pid 2>/dev/null || break
-        sleep 0.01
-    done
-    fail "no step was made: $(cat "$1.stderr")"
+    await_step "$1"
 }
 resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
     train "$1" --threads 1 --resume >stdout 2>stderr

@@ -58,3 +58,15 @@ same_pictures() {
 is() {
     [ "$2" = "$3" ] || fail "$1: found \"$2\", expected \"$3\""
 }
+
+# await_step PREFIX: until the program in the background, $pid, has told in PREFIX.stderr (--json) that
+# two steps are done.
+await_step() {
+    local i
+    for ((i = 0; i < 3000; i++)); do
+        ! grep -q '"done":2' "$1.stderr" 2>/dev/null || return 0
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.01
+    done
+    fail "no step was made: $(cat "$1.stderr")"
+}
