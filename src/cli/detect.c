@@ -1,13 +1,14 @@
 /* cagen detect: finds the sub-command and hands over. */
 #include "cli/detect.h"
 
+#include "base/error.h"
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/group.h"
 #include "metrics/resample.h"
 
 static const CgCliCommand commands[] = {
-    {"train", "train DRAEM on the normal images of a category", cg_cli_detect_train},
+    {"train", "train DRAEM or a U-Net on the normal images of a category", cg_cli_detect_train},
     {"test", "score a category's test images, with metrics, maps and overlays", cg_cli_detect_test},
     {"run", "score new images", cg_cli_detect_run},
 };
@@ -15,6 +16,29 @@ static const CgCliCommand commands[] = {
 int cg_cli_detect(int argc, char **argv)
 {
     return cg_cli_group("detect", commands, G_N_ELEMENTS(commands), argc, argv);
+}
+
+static gboolean wrong(const char *command, const char *what, GError **error)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE, "%s: %s; see cagen %s --help", command, what,
+                command);
+    return FALSE;
+}
+
+gboolean cg_cli_detect_check(const char *command, const char *network, CgTrainDetectorOptions *o,
+                             GError **error)
+{
+    const int size = o->samples.size;
+    if (!cg_detector_kind_parse(network ? network : "draem", &o->network))
+        return wrong(command, "--network is draem or unet", error);
+    if (o->width == CG_CLI_OWN_WIDTH)
+        o->width = cg_detector_default_width(o->network);
+    if (size < CG_DETECTOR_MULTIPLE || size > CG_DETECTOR_MAX_SIDE || size % CG_DETECTOR_MULTIPLE)
+        return wrong(command, "--size must be a multiple of 32, 4096 at most", error);
+    const gboolean in_range = o->width >= 1 && o->width <= CG_DETECTOR_MAX_WIDTH;
+    if (o->network == CG_DETECTOR_DRAEM && (!in_range || o->width % 2))
+        return wrong(command, "--width must be an even number, 2 to 1024", error);
+    return in_range || wrong(command, "--width must be 1 to 1024", error);
 }
 
 /* FOLDER/NAME.ENDING, its folder made. */

@@ -118,10 +118,11 @@ static void settle_threshold(Options *o, const CgDetector *d)
 {
     if (!isnan(o->threshold))
         return;
-    o->threshold = isnan(d->threshold) ? DEFAULT_THRESHOLD : d->threshold;
+    o->threshold = isnan(d->config.threshold) ? DEFAULT_THRESHOLD : d->config.threshold;
     cg_log_note("threshold %.4g: %s", o->threshold,
-                isnan(d->threshold) ? "the detector has none of its own; --threshold gives one"
-                                    : "chosen on made anomalies when the detector was trained");
+                isnan(d->config.threshold)
+                    ? "the detector has none of its own; --threshold gives one"
+                    : "chosen on made anomalies when the detector was trained");
 }
 
 static gboolean run(int argc, char **argv, GError **error)

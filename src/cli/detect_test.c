@@ -141,10 +141,10 @@ static const double *numbers(const GArray *a)
 static void tell_threshold(const Outputs *out, const CgDetector *d)
 {
     const GArray *a = out->normal, *b = out->anomalous;
-    if (isnan(d->threshold) || a->len == 0 || b->len == 0)
+    if (isnan(d->config.threshold) || a->len == 0 || b->len == 0)
         return;
     const CgOperatingPoint own =
-        cg_threshold_apply(d->threshold, numbers(a), a->len, numbers(b), b->len);
+        cg_threshold_apply(d->config.threshold, numbers(a), a->len, numbers(b), b->len);
     const CgOperatingPoint best = cg_threshold_choose(numbers(a), a->len, numbers(b), b->len, NAN);
     json_t *members = json_pack(
         "{s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}}", "own", "threshold", own.threshold, "f1",
@@ -176,7 +176,7 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
     if (!d || (o->split && !split))
         return FALSE;
     g_autoptr(CgDetector) detector = cg_detector_open(engine, dtype, o->model, error);
-    const char *category = o->category ? o->category : detector ? detector->category : NULL;
+    const char *category = o->category ? o->category : detector ? detector->config.category : NULL;
     if (category && !*category)
         category = cg_dataset_choose_category(d, NULL, error);
     if (!detector || !category)

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "cli/dataset.h"
 #include "cli/train.h"
-#include "pipeline/train_detector.h"
 
 #include <math.h>
 
@@ -13,13 +12,13 @@
 typedef struct {
     CgCliTrain train;
     CgTrainDetectorOptions detector;
-    char *data, *layout, *category, *textures, *synthesis, *synthetic, *replace;
+    char *data, *layout, *category, *network, *textures, *synthesis, *synthetic, *replace;
 } Options;
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->data,      o->layout,    o->category, o->textures,
-                          o->synthesis, o->synthetic, o->replace};
+    char *const text[] = {o->data,     o->layout,    o->category,  o->network,
+                          o->textures, o->synthesis, o->synthetic, o->replace};
     cg_cli_train_clear(&o->train);
     for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
         g_free(text[i]);
@@ -27,6 +26,9 @@ static void options_clear(Options *o)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static const char description[] =
+    "The network is DRAEM, which compares a picture with its own reconstruction of it, or (unet)\n"
+    "a U-Net that sees the picture alone and learns from the same samples by DRAEM's focal "
+    "loss.\n\n"
     "Only normal training images are looked at; half of the samples drawn from them stay normal, "
     "the\n"
     "others get an anomaly. Without --textures, draem takes other normal images with their parts "
@@ -59,9 +61,11 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "the category to train on (default: the only one)", "NAME"},
         {"size", 0, 0, G_OPTION_ARG_INT, &d->samples.size,
          "pixels of a side, a multiple of 32 (default: 256)", "N"},
+        {"network", 0, 0, G_OPTION_ARG_STRING, &o->network, "draem or unet (default: draem)",
+         "NAME"},
         {"width", 0, 0, G_OPTION_ARG_INT, &d->width,
-         "channels of the reconstructive network at full size, an even number; the discriminative "
-         "one has half of them (default: 128)",
+         "channels at full size; draem: of the reconstructive network, an even number, the "
+         "discriminative one has half of them (default: 128, unet 64)",
          "N"},
         {"synthesis", 0, 0, G_OPTION_ARG_STRING, &o->synthesis,
          "draem, cutpaste, scar, cutpaste-union, nsa, memseg or none (default: draem)", "NAME"},
@@ -85,8 +89,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     };
     g_autofree GOptionEntry *entries = cg_cli_train_entries(&o->train, own);
     return cg_cli_parse(&argc, &argv, "detect train", "",
-                        "Trains DRAEM to find what is wrong with a category's images.", description,
-                        entries, error) &&
+                        "Trains DRAEM or a U-Net to find what is wrong with a category's images.",
+                        description, entries, error) &&
            cg_cli_train_finish(&o->train, "detect train", error);
 }
 
@@ -100,13 +104,10 @@ static gboolean wrong(const char *what, GError **error)
 static gboolean check_options(Options *o, GError **error)
 {
     CgTrainDetectorOptions *d = &o->detector;
-    const int size = d->samples.size;
     if (!o->data)
         return wrong("--data DIR is missing", error);
-    if (size < CG_DRAEM_MULTIPLE || size > CG_DRAEM_MAX_SIDE || size % CG_DRAEM_MULTIPLE)
-        return wrong("--size must be a multiple of 32, 4096 at most", error);
-    if (d->width < 2 || d->width > CG_DRAEM_MAX_WIDTH || d->width % 2)
-        return wrong("--width must be an even number, 2 to 1024", error);
+    if (!cg_cli_detect_check("detect train", o->network, d, error))
+        return FALSE;
     if (!(d->samples.ratio > 0 && d->samples.ratio <= 1))
         return wrong("--ratio must be above 0 and at most 1", error);
     if (o->replace && !o->synthetic)
@@ -144,6 +145,7 @@ int cg_cli_detect_train(int argc, char **argv)
     CgTrainResult result;
     cg_train_detector_options_default(&o.detector);
     o.detector.samples.hold_out = VALIDATION;
+    o.detector.width = CG_CLI_OWN_WIDTH;
     cg_cli_train_init(&o.train, &o.detector.train);
     if (!parse_options(argc, argv, &o, &error) || !check_options(&o, &error) ||
         !cg_cli_compute_start(&o.train.compute, &engine, &dtype, &error))

@@ -6,9 +6,9 @@
 #include "base/system.h"
 #include "cli/commands.h"
 #include "cli/dataset.h"
+#include "cli/detect.h"
 #include "cli/options.h"
 #include "metrics/bootstrap.h"
-#include "models/draem.h"
 #include "pipeline/probe.h"
 
 #include <math.h>
@@ -22,8 +22,8 @@
 typedef struct {
     CgCliCompute compute;
     CgTrainDetectorOptions detector;
-    char *data, *layout, *out, *categories, *methods, *seeds, *ratios, *replace, *textures, *split,
-        *course, *mode, *only;
+    char *data, *layout, *out, *categories, *methods, *network, *seeds, *ratios, *replace,
+        *textures, *split, *course, *mode, *only;
     char **synthetic;
     gint64 steps, warmup;
     int bootstrap, jobs;
@@ -32,9 +32,9 @@ typedef struct {
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->data,   o->layout, o->out,     o->categories, o->methods,
-                          o->seeds,  o->ratios, o->replace, o->textures,   o->split,
-                          o->course, o->mode,   o->only};
+    char *const text[] = {o->data,    o->layout, o->out,    o->categories, o->methods,
+                          o->network, o->seeds,  o->ratios, o->replace,    o->textures,
+                          o->split,   o->course, o->mode,   o->only};
     cg_cli_compute_clear(&o->compute);
     for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
         g_free(text[i]);
@@ -92,8 +92,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "split of the few-shot images: for crop-paste, and tables without them", "FILE"},
         {"size", 0, 0, G_OPTION_ARG_INT, &d->samples.size,
          "pixels of a side, a multiple of 32 (default: 256)", "N"},
+        {"network", 0, 0, G_OPTION_ARG_STRING, &o->network,
+         "draem, or unet: the same experiment with a U-Net (default: draem)", "NAME"},
         {"width", 0, 0, G_OPTION_ARG_INT, &d->width,
-         "channels, as in cagen detect train (default: 128)", "N"},
+         "channels, as in cagen detect train (default: 128, unet 64)", "N"},
         {"epochs", 0, 0, G_OPTION_ARG_DOUBLE, &t->epochs, "passes over the data (default: 700)",
          "N"},
         {"steps", 0, 0, G_OPTION_ARG_INT64, &o->steps, "updates, instead of epochs", "N"},
@@ -142,11 +144,8 @@ static gboolean check_training(Options *o, GError **error)
 {
     CgTrainDetectorOptions *d = &o->detector;
     CgTrainSettings *t = &d->train;
-    const int size = d->samples.size;
-    if (size < CG_DRAEM_MULTIPLE || size > CG_DRAEM_MAX_SIDE || size % CG_DRAEM_MULTIPLE)
-        return wrong("--size must be a multiple of 32, 4096 at most", error);
-    if (d->width < 2 || d->width > CG_DRAEM_MAX_WIDTH || d->width % 2)
-        return wrong("--width must be an even number, 2 to 1024", error);
+    if (!cg_cli_detect_check("evaluate", o->network, d, error))
+        return FALSE;
     if (o->steps < 0 || o->steps > G_MAXUINT32 || o->warmup < 0)
         return wrong("--steps and --warmup are not negative", error);
     if (o->steps == 0 && !(t->epochs > 0 && t->epochs <= 1e9))
@@ -374,6 +373,7 @@ int cg_cli_evaluate(int argc, char **argv)
     GError *error = NULL;
     CgDType dtype;
     cg_train_detector_options_default(&o.detector);
+    o.detector.width = CG_CLI_OWN_WIDTH;
     if (!parse_options(argc, argv, &o, &error) || !check_options(&o, &error) ||
         !cg_cli_compute_start(&o.compute, &engine, &dtype, &error) ||
         !open_experiment(&o, dtype, &x, &error) || !evaluate(&o, &x, engine, kept, &error))

@@ -4,9 +4,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/dataset.h"
+#include "cli/detect.h"
 #include "cli/options.h"
 #include "metrics/bootstrap.h"
-#include "models/draem.h"
 #include "pipeline/probe.h"
 #include "pipeline/reproduce.h"
 
@@ -116,18 +116,15 @@ static gboolean wrong(const char *what, GError **error)
     return FALSE;
 }
 
-static gboolean check_numbers(const Options *o, GError **error)
+static gboolean check_numbers(Options *o, GError **error)
 {
     const CgTrainSettings *t = &o->all.controlnet.train, *d = &o->detector.train;
-    const int size = o->detector.samples.size, width = o->detector.width;
     if (o->shots < 1 || o->shots > CG_SPLIT_MAX_SHOTS || o->seed < 0)
         return wrong("--shots is 1 to 1000000, --seed not negative", error);
     if (!(o->all.ratio > 0 && o->all.ratio <= 1))
         return wrong("--ratio must be above 0 and at most 1", error);
-    if (size < CG_DRAEM_MULTIPLE || size > CG_DRAEM_MAX_SIDE || size % CG_DRAEM_MULTIPLE)
-        return wrong("--size must be a multiple of 32, 4096 at most", error);
-    if (width < 2 || width > CG_DRAEM_MAX_WIDTH || width % 2)
-        return wrong("--width must be an even number, 2 to 1024", error);
+    if (!cg_cli_detect_check("reproduce", NULL, &o->detector, error))
+        return FALSE;
     if (o->train_steps < 0 || o->train_steps > G_MAXUINT32 || o->detector_steps < 0 ||
         o->detector_steps > G_MAXUINT32 || !(t->epochs > 0 && d->epochs > 0))
         return wrong("epochs are above 0, steps not negative", error);
@@ -140,7 +137,7 @@ static gboolean check_numbers(const Options *o, GError **error)
     return TRUE;
 }
 
-static gboolean check_options(const Options *o, GError **error)
+static gboolean check_options(Options *o, GError **error)
 {
     if (!o->table || o->table[1] ||
         !(g_str_equal(o->table[0], "table1") || g_str_equal(o->table[0], "table2")))

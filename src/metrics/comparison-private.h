@@ -7,6 +7,7 @@
 struct CgComparison {
     GPtrArray *categories, *methods; /* char * */
     GPtrArray *results;              /* CgResult */
+    GPtrArray *notes;                /* char * */
     gboolean published;
 };
 

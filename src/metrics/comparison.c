@@ -13,6 +13,7 @@ CgComparison *cg_comparison_new(const char *const *categories, const char *const
     c->categories = g_ptr_array_new_with_free_func(g_free);
     c->methods = g_ptr_array_new_with_free_func(g_free);
     c->results = g_ptr_array_new_with_free_func((GDestroyNotify)cg_result_free);
+    c->notes = g_ptr_array_new_with_free_func(g_free);
     for (; *categories; categories++)
         g_ptr_array_add(c->categories, g_strdup(*categories));
     for (; *methods; methods++)
@@ -27,7 +28,13 @@ void cg_comparison_free(CgComparison *c)
     g_ptr_array_unref(c->categories);
     g_ptr_array_unref(c->methods);
     g_ptr_array_unref(c->results);
+    g_ptr_array_unref(c->notes);
     g_free(c);
+}
+
+void cg_comparison_note(CgComparison *c, const char *text)
+{
+    g_ptr_array_add(c->notes, g_strdup(text));
 }
 
 static int by_seed(gconstpointer a, gconstpointer b)

@@ -32,6 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgComparison, cg_comparison_free)
 /* Takes RESULT over; its category and method must be among those given. */
 void cg_comparison_add(CgComparison *c, CgResult *result);
 
+/* A line to stand below the tables. */
+void cg_comparison_note(CgComparison *c, const char *text);
+
 /* CATEGORY: NULL for the mean of all. Free out->undefined with g_free. */
 void cg_comparison_find(const CgComparison *c, const char *category, const char *method,
                         CgMode mode, gboolean without_shots, guint compared, CgCompared *out);

@@ -234,6 +234,8 @@ static void append_notes(GString *out, const CgComparison *c, const char *before
                                "%sThe paper's columns are found by the category's name; they are "
                                "of 256 x 256 pixels, width 128, 700 epochs.\n",
                                before);
+    for (guint i = 0; i < c->notes->len; i++)
+        g_string_append_printf(out, "%s%s\n", before, (const char *)g_ptr_array_index(c->notes, i));
 }
 
 /* What evaluations noted, once for each category. */
@@ -401,6 +403,8 @@ static char *print_json(const CgComparison *c)
     json_object_set_new(object, "categories", list(c->categories));
     json_object_set_new(object, "methods", list(c->methods));
     json_object_set_new(object, "rows", rows);
+    if (c->notes->len)
+        json_object_set_new(object, "notes", list(c->notes));
     char *dumped = json_dumps(object, JSON_INDENT(1));
     char *line = g_strconcat(dumped, "\n", NULL);
     free(dumped);

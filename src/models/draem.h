@@ -10,54 +10,30 @@
 #define CG_MODELS_DRAEM_H
 
 #include "base/json.h"
-#include "nn/layers.h"
-
-#define CG_DRAEM_MAX_WIDTH 1024
-#define CG_DRAEM_MULTIPLE  32 /* sides of pictures: five halvings */
-#define CG_DRAEM_MAX_SIDE  4096
+#include "models/segmenter.h"
 
 typedef struct {
     int reconstructive_width; /* channels at full size: 128 in the original */
     int discriminative_width; /* 64 */
 } CgDraemConfig;
 
-/* conv, norm, ReLU, twice. */
 typedef struct {
-    CgConv conv1, conv2;
-    CgBatchNorm norm1, norm2;
-} CgDraemBlock;
-
-/* Twice as large (bilinear, corners on corners), conv, norm, ReLU. */
-typedef struct {
-    CgConv conv;
-    CgBatchNorm norm;
-} CgDraemUp;
-
-typedef struct {
-    CgDraemConfig config;
-    CgParameterSet parameters;
-    CgDraemBlock encoder[5], decoder[4]; /* reconstructive; no skips */
-    CgDraemUp up[4];
+    CgConvBlock encoder[5], decoder[4]; /* reconstructive; no skips */
+    CgConvUp up[4];
     CgConv out;
-    CgDraemBlock segment_encoder[6], segment_decoder[5]; /* discriminative */
-    CgDraemUp segment_up[5];
-    CgConv segment_out;
+    CgSegmenter segmenter; /* discriminative */
 } CgDraem;
 
-/* The original's: 128 and 64. */
-void cg_draem_config_default(CgDraemConfig *config);
-/* WIDTH (even) for the reconstructive network and half of it for the other. */
+/* WIDTH (even) for the reconstructive network and half of it for the other; 128 is the original. */
 CgDraemConfig cg_draem_config_of_width(int width);
+/* Members of OBJECT, a model's configuration. */
 gboolean cg_draem_config_parse(const json_t *object, const char *where, CgDraemConfig *config,
                                GError **error);
-json_t *cg_draem_config_to_json(const CgDraemConfig *config);
 
 /* Binds all layers to B (structure only when B has no set). */
-void cg_bind_draem(CgBinder *b, CgDraem *d);
-/* CONFIG is copied. */
-CgDraem *cg_draem_new(const CgBuild *build, const CgDraemConfig *config, GError **error);
-void cg_draem_free(CgDraem *d);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDraem, cg_draem_free)
+void cg_bind_draem(CgBinder *b, CgDraem *d, const CgDraemConfig *config);
+/* The first network alone. */
+void cg_bind_draem_reconstructive(CgBinder *b, CgDraem *d, int width);
 
 /* PICTURE [n, h, w, 3] f32, sides multiples of 32. *RECONSTRUCTION [n, h, w, 3] and *LOGITS
  * [n, h, w, 2] (normal, anomalous), both f32. TRAINING: batch norms take the batch's statistics;
@@ -70,17 +46,6 @@ void cg_draem_forward(CgContext *cx, const CgDraem *d, CgTensor *picture, gboole
  * 0 and 1). PARTS (nullable) gets the three. */
 CgTensor *cg_draem_loss(CgContext *cx, const CgDraem *d, CgTensor *clean, CgTensor *picture,
                         CgTensor *mask, double parts[3]);
-
-/* What the original begins with: convolutions normal with deviation 0.02, their biases uniform
- * within 1 / sqrt(fan in) (torch's default), norms' scales normal about 1 with deviation 0.02,
- * their shifts 0. A CgParameterLookup with a CgDraemInitial as its source; each tensor follows from
- * seed and name. */
-typedef struct {
-    guint64 seed;
-    int64_t fan_in; /* of the convolution that was asked for last; 0: a norm was */
-} CgDraemInitial;
-CgTensor *cg_draem_initial_weights(void *initial, const char *name, const CgShape *want,
-                                   GPtrArray *problems);
 
 /* Whether NAME is the reconstructive network's (encoder.*, decoder.*). */
 gboolean cg_draem_is_reconstructive(const char *name);

@@ -103,6 +103,10 @@ static json_t *training_settings(const CgCellOptions *o, const CgCell *cell, GEr
     g_autoptr(json_t) object =
         json_pack("{s:s, s:i, s:i, s:s}", "synthesis", cell->method->base, "size", s->size, "width",
                   o->detector.width, "dtype", cg_dtype_name(o->dtype));
+    /* What was made before there was a choice stays valid. */
+    if (o->detector.network != CG_DETECTOR_DRAEM)
+        json_object_set_new(object, "network",
+                            json_string(cg_detector_kind_name(o->detector.network)));
     json_object_set_new(object, "seed", json_integer((json_int_t)cell->seed));
     json_object_set_new(object, "normal_images",
                         images_hash(o->dataset, cell->category, CG_DATASET_TRAIN));

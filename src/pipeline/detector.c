@@ -2,49 +2,58 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "models/plain_weights.h"
 
 #include <math.h>
 #include <string.h>
 
-static const char *const files[2] = {"reconstructive.safetensors", "discriminative.safetensors"};
+#define UNET_FILE "model.safetensors"
+static const char *const draem_files[2] = {"reconstructive.safetensors",
+                                           "discriminative.safetensors"};
 
-/* ---- reading */
-
-/* The two files in FOLDER. */
-static CgPlainWeights *open_weights(const char *folder, GError **error)
+void cg_detector_config_clear(CgDetectorConfig *config)
 {
-    g_autofree char *first = g_build_filename(folder, files[0], NULL);
-    g_autofree char *second = g_build_filename(folder, files[1], NULL);
-    return cg_plain_weights_open((const char *const[]){first, second}, 2, error);
+    g_clear_pointer(&config->category, g_free);
+    g_clear_pointer(&config->training, json_decref);
 }
 
-static gboolean read_config(const char *folder, CgDraemConfig *config, CgDetector *d,
-                            GError **error)
+/* ---- reading a folder */
+
+static CgPlainWeights *open_weights(const char *folder, CgDetectorKind kind, GError **error)
+{
+    const gboolean draem = kind == CG_DETECTOR_DRAEM;
+    g_autofree char *first = g_build_filename(folder, draem ? draem_files[0] : UNET_FILE, NULL);
+    g_autofree char *second = g_build_filename(folder, draem_files[1], NULL);
+    return cg_plain_weights_open((const char *const[]){first, second}, draem ? 2 : 1, error);
+}
+
+static gboolean read_config(const char *folder, CgDetectorConfig *config, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "config.json", NULL);
     gint64 side;
     const char *name, *order;
     g_autoptr(json_t) json = cg_json_load(path, error);
-    if (!json || !cg_draem_config_parse(json, path, config, error) ||
-        !cg_json_int(json, path, "size", 256, CG_DRAEM_MULTIPLE, CG_DRAEM_MAX_SIDE, &side, error) ||
+    if (!json || !cg_detector_network_config_parse(json, path, &config->network, error) ||
+        !cg_json_int(json, path, "size", 256, CG_DETECTOR_MULTIPLE, CG_DETECTOR_MAX_SIDE, &side,
+                     error) ||
         !cg_json_string(json, path, "category", "", &name, error) ||
         !cg_json_string(json, path, "channel_order", "bgr", &order, error) ||
-        !cg_json_double(json_object_get(json, "threshold"), path, "image", NAN, &d->threshold,
+        !cg_json_double(json_object_get(json, "threshold"), path, "image", NAN, &config->threshold,
                         error))
         return FALSE;
-    if (side % CG_DRAEM_MULTIPLE || !g_str_equal(order, "bgr")) {
+    if (side % CG_DETECTOR_MULTIPLE || !g_str_equal(order, "bgr")) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
                     "%s: \"size\" must be a multiple of %d, \"channel_order\" bgr", path,
-                    CG_DRAEM_MULTIPLE);
+                    CG_DETECTOR_MULTIPLE);
         return FALSE;
     }
-    d->size = (int)side;
-    d->category = g_strdup(name);
+    config->size = (int)side;
+    config->category = g_strdup(name);
     return TRUE;
 }
 
-/* The files PATH = NAME.pckl and NAME_seg.pckl of the original. */
+/* ---- reading the original's files */
+
+/* The files PATH = NAME.pckl and NAME_seg.pckl of DRAEM. */
 static CgPlainWeights *open_pair(const char *path, GError **error)
 {
     const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
@@ -54,48 +63,71 @@ static CgPlainWeights *open_pair(const char *path, GError **error)
     return cg_plain_weights_open((const char *const[]){path, second}, 2, error);
 }
 
-/* The widths that the tensors have. */
-static gboolean deduce_config(const CgPlainWeights *w, const char *path, CgDraemConfig *config,
-                              GError **error)
+/* Channels out and in of the first convolution of a network, 0: it is not there. */
+typedef struct {
+    gint64 width, channels;
+} FirstLayer;
+
+static FirstLayer first_layer(const CgPlainWeights *w, const char *name)
 {
-    const char *const names[2] = {"encoder.block1.0.weight", "encoder_segment.block1.0.weight"};
-    gint64 widths[2] = {0, 0};
-    for (int i = 0; i < 2; i++) {
-        const CgSafetensor *t = cg_plain_weights_find(w, names[i]);
-        widths[i] = t && t->shape.rank == 4 ? t->shape.d[0] : 0;
+    const CgSafetensor *t = cg_plain_weights_find(w, name);
+    const gboolean ok =
+        t && t->shape.rank == 4 && t->shape.d[0] >= 1 && t->shape.d[0] <= CG_DETECTOR_MAX_WIDTH;
+    return ok ? (FirstLayer){t->shape.d[0], t->shape.d[1]} : (FirstLayer){0, 0};
+}
+
+static CgPlainWeights *open_file(const char *path, CgDetectorNetworkConfig *config, GError **error)
+{
+    static const char first[] = "encoder.block1.0.weight",
+                      second[] = "encoder_segment.block1.0.weight";
+    g_autoptr(CgPlainWeights) w = cg_plain_weights_open(&path, 1, error);
+    if (!w)
+        return NULL;
+    const FirstLayer draem = first_layer(w, first), unet = first_layer(w, second);
+    if (!draem.width && unet.width && unet.channels == 3) {
+        *config = cg_detector_network_config(CG_DETECTOR_UNET, (int)unet.width);
+        return g_steal_pointer(&w);
     }
-    if (widths[0] < 1 || widths[1] < 1 || MAX(widths[0], widths[1]) > CG_DRAEM_MAX_WIDTH) {
-        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                    "%s: not the weights of a DRAEM detector with its second file", path);
-        return FALSE;
+    g_clear_pointer(&w, cg_plain_weights_free);
+    if (draem.width && !(w = open_pair(path, error)))
+        return NULL;
+    const gint64 width = w ? first_layer(w, second).width : 0;
+    if (width) {
+        config->draem = (CgDraemConfig){(int)draem.width, (int)width};
+        return g_steal_pointer(&w);
     }
-    *config = (CgDraemConfig){(int)widths[0], (int)widths[1]};
-    return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: %s", path,
+                unet.width ? "the second file of a DRAEM detector; name the first one, without _seg"
+                           : "not the weights of a DRAEM detector with its second file, nor those "
+                             "of a U-Net");
+    return NULL;
+}
+
+CgPlainWeights *cg_detector_read(const char *path, CgDetectorConfig *config, GError **error)
+{
+    *config = (CgDetectorConfig){.size = 256, .threshold = NAN};
+    if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        config->category = g_strdup("");
+        return open_file(path, &config->network, error);
+    }
+    return read_config(path, config, error) ? open_weights(path, config->network.kind, error)
+                                            : NULL;
 }
 
 CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *path, GError **error)
 {
     g_autoptr(CgDetector) d = g_new0(CgDetector, 1);
-    g_autoptr(CgPlainWeights) weights = NULL;
-    CgDraemConfig config;
     d->engine = engine;
     d->dtype = dtype;
-    d->threshold = NAN;
-    if (g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-        weights = open_pair(path, error);
-        if (!weights || !deduce_config(weights, path, &config, error))
-            return NULL;
-        d->size = 256;
-        d->category = g_strdup("");
-    } else if (!read_config(path, &config, d, error) || !(weights = open_weights(path, error))) {
+    g_autoptr(CgPlainWeights) weights = cg_detector_read(path, &d->config, error);
+    if (!weights)
         return NULL;
-    }
     const CgBuild build = {.engine = engine,
                            .dtype = dtype,
                            .lookup = cg_plain_weights_lookup,
                            .source = weights,
                            .where = path};
-    d->model = cg_draem_new(&build, &config, error);
+    d->model = cg_detector_network_new(&build, &d->config.network, error);
     return d->model ? g_steal_pointer(&d) : NULL;
 }
 
@@ -103,8 +135,8 @@ void cg_detector_free(CgDetector *d)
 {
     if (!d)
         return;
-    cg_draem_free(d->model);
-    g_free(d->category);
+    cg_detector_network_free(d->model);
+    cg_detector_config_clear(&d->config);
     g_free(d);
 }
 
@@ -132,11 +164,10 @@ static float anomalous(const float logits[2])
 CgMap *cg_detector_map(const CgDetector *d, const CgImage *image, GError **error)
 {
     CgContext cx;
-    g_autoptr(CgTensor) reconstruction = NULL, logits = NULL;
-    g_autoptr(CgTensor) picture = picture_tensor(image, d->size);
-    g_autoptr(CgMap) map = cg_map_new(d->size, d->size);
+    g_autoptr(CgTensor) picture = picture_tensor(image, d->config.size);
+    g_autoptr(CgMap) map = cg_map_new(d->config.size, d->config.size);
     cg_context_init(&cx, d->engine, d->dtype);
-    cg_draem_forward(&cx, d->model, picture, FALSE, &reconstruction, &logits);
+    g_autoptr(CgTensor) logits = cg_detector_network_logits(&cx, d->model, picture);
     if (!cg_context_ok(&cx, error))
         return NULL;
     if (!cg_tensor_is_finite(logits)) {
@@ -181,22 +212,31 @@ static gboolean is_discriminative(const char *name)
     return !cg_draem_is_reconstructive(name);
 }
 
-static gboolean save_weights(const char *folder, int which, const CgStore *store, CgTensor *block,
-                             GError **error)
+/* The parameters that FILTER (nullable: all) accepts. */
+static gboolean save_file(const char *folder, const char *name, CgParameterFilter filter,
+                          const CgStore *store, CgTensor *block, GError **error)
 {
-    g_autofree char *path = g_build_filename(folder, files[which], NULL);
-    return cg_plain_weights_save(
-        path, store, block, which == 0 ? cg_draem_is_reconstructive : is_discriminative, error);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return cg_plain_weights_save(path, store, block, filter, error);
+}
+
+static gboolean save_weights(const char *folder, CgDetectorKind kind, const CgStore *store,
+                             CgTensor *block, GError **error)
+{
+    if (kind == CG_DETECTOR_UNET)
+        return save_file(folder, UNET_FILE, NULL, store, block, error);
+    return save_file(folder, draem_files[0], cg_draem_is_reconstructive, store, block, error) &&
+           save_file(folder, draem_files[1], is_discriminative, store, block, error);
 }
 
 gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, const CgStore *store,
                           CgTensor *block, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, "config.json", NULL);
-    if (!cg_file_make_directory(folder, error) || !save_weights(folder, 0, store, block, error) ||
-        !save_weights(folder, 1, store, block, error))
+    if (!cg_file_make_directory(folder, error) ||
+        !save_weights(folder, config->network.kind, store, block, error))
         return FALSE;
-    g_autoptr(json_t) json = cg_draem_config_to_json(&config->draem);
+    g_autoptr(json_t) json = cg_detector_network_config_to_json(&config->network);
     json_object_set_new(json, "size", json_integer(config->size));
     json_object_set_new(json, "channel_order", json_string("bgr"));
     json_object_set_new(json, "category", json_string(config->category));

@@ -276,7 +276,12 @@ static CgComparison *new_comparison(const CgExperiment *x)
         categories[i] = nth_category(x, i);
     for (guint i = 0; i < x->methods->len; i++)
         methods[i] = nth_method(x, i)->name;
-    return cg_comparison_new(categories, methods, x->published);
+    const gboolean draem = x->options.detector.network == CG_DETECTOR_DRAEM;
+    CgComparison *table = cg_comparison_new(categories, methods, x->published && draem);
+    if (!draem)
+        cg_comparison_note(table, "The detectors are U-Nets that see the picture alone (--network "
+                                  "unet), not DRAEM: the paper has no figures of them.");
+    return table;
 }
 
 static gboolean write_table(const CgComparison *table, const char *out, GError **error)

@@ -11,7 +11,7 @@ typedef struct {
     GPtrArray *methods;    /* CgMethod; what is compared with: the first */
     GPtrArray *sources;    /* CgSource that were given */
     GArray *seeds;         /* guint64 */
-    gboolean published;    /* the paper's figures stand beside ours */
+    gboolean published;    /* the paper's figures stand beside ours, where these are of DRAEM */
 } CgExperiment;
 
 /* The categories in NAMES (commas between), each of which must have normal images to train with

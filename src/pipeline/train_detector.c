@@ -1,7 +1,6 @@
 #include "pipeline/train_detector.h"
 
 #include "base/error.h"
-#include "models/draem.h"
 #include "pipeline/train_plan.h"
 #include "pipeline/validate_detector.h"
 
@@ -11,14 +10,15 @@ typedef struct {
     const CgTrainDetectorOptions *options;
     CgDetectorSamples *samples;
     CgStore *store;
-    CgDraem *model;
+    CgDetectorNetwork *model;
     CgDType dtype;
 } Training;
 
 void cg_train_detector_options_default(CgTrainDetectorOptions *o)
 {
     *o = (CgTrainDetectorOptions){.samples = {.synthesis = "draem", .ratio = 0.3, .size = 256},
-                                  .width = 128,
+                                  .network = CG_DETECTOR_DRAEM,
+                                  .width = cg_detector_default_width(CG_DETECTOR_DRAEM),
                                   .false_alarms = NAN};
     cg_train_settings_default(&o->train);
     o->train.epochs = 700;
@@ -40,7 +40,7 @@ static CgTensor *loss(void *data, CgContext *cx, const CgTrainSample *samples, i
         numbers[i] = samples[i].number;
     if (!cg_detector_samples_batch(t->samples, numbers, n, &clean, &picture, &mask, error))
         return NULL;
-    return cg_draem_loss(cx, t->model, clean, picture, mask, NULL);
+    return cg_detector_network_loss(cx, t->model, clean, picture, mask);
 }
 
 static void changed(void *data)
@@ -74,11 +74,11 @@ static json_t *describe(const Training *t)
 static gboolean save(void *data, CgTensor *block, const char *folder, GError **error)
 {
     Training *t = data;
-    g_autoptr(json_t) training = describe(t);
-    const CgDetectorConfig config = {.draem = t->model->config,
-                                     .size = t->options->samples.size,
-                                     .category = cg_detector_samples_category(t->samples),
-                                     .training = training};
+    const char *category = cg_detector_samples_category(t->samples);
+    g_auto(CgDetectorConfig) config = {.network = t->model->config,
+                                       .size = t->options->samples.size,
+                                       .category = g_strdup(category),
+                                       .training = describe(t)};
     return cg_detector_save(folder, &config, t->store, block, error);
 }
 
@@ -93,20 +93,22 @@ static void count_parameter(void *data, const char *name, const CgShape *shape)
 static gboolean open_model(Training *t, CgEngine *engine, GError **error)
 {
     CgBinder binder;
-    CgDraem structure = {.config = cg_draem_config_of_width(t->options->width)};
-    CgDraemInitial initial = {.seed = t->options->train.seed};
+    const CgTrainDetectorOptions *o = t->options;
+    g_autofree CgDetectorNetwork *structure = g_new0(CgDetectorNetwork, 1);
+    CgDetectorInitial initial = {.seed = o->train.seed};
     size_t totals[2] = {0, 0};
+    structure->config = cg_detector_network_config(o->network, o->width);
     cg_binder_init_visit(&binder, count_parameter, totals);
-    cg_bind_draem(&binder, &structure);
+    cg_bind_detector_network(&binder, structure);
     cg_binder_finish(&binder, NULL);
     t->store = cg_store_new(cg_store_size(totals[0], totals[1]));
     const CgBuild build = {.engine = engine,
                            .dtype = t->dtype,
-                           .lookup = cg_draem_initial_weights,
+                           .lookup = cg_detector_initial_weights,
                            .source = &initial,
                            .where = "the new detector",
                            .store = t->store};
-    t->model = cg_draem_new(&build, &structure.config, error);
+    t->model = cg_detector_network_new(&build, &structure->config, error);
     return t->model != NULL;
 }
 
@@ -121,13 +123,14 @@ static char *describe_data(const Training *t)
                                      : g_strdup("");
     const guint held_out = cg_detector_samples_held_out(t->samples);
     g_autofree char *held = held_out ? g_strdup_printf(", %u held out", held_out) : g_strdup("");
-    return g_strdup_printf("%s: %u normal images of %dx%d%s%s; synthesis: %s%s",
+    return g_strdup_printf("%s: %u normal images of %dx%d%s%s; synthesis: %s%s; network: %s",
                            cg_detector_samples_category(t->samples),
                            cg_detector_samples_count(t->samples), o->size, o->size, held, generated,
                            o->synthesis,
                            g_str_equal(o->synthesis, "draem") && !o->textures
                                ? " (no --textures: other normal images in disorder)"
-                               : "");
+                               : "",
+                           cg_detector_kind_name(t->options->network));
 }
 
 static gboolean run(Training *t, CgEngine *engine, gboolean plan_only, CgTrainResult *result,
@@ -159,7 +162,7 @@ gboolean cg_train_detector(CgEngine *engine, CgDType dtype, const CgTrainDetecto
         t.samples && open_model(&t, engine, error) && run(&t, engine, plan_only, result, error) &&
         (plan_only || cg_detector_choose_threshold(engine, dtype, o->train.out, t.samples,
                                                    o->false_alarms, error));
-    cg_draem_free(t.model);
+    cg_detector_network_free(t.model);
     cg_store_free(t.store);
     cg_detector_samples_free(t.samples);
     return ok;

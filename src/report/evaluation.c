@@ -291,6 +291,7 @@ static gboolean add_comparison(GString *out, const json_t *json)
         }
         g_string_free(body, TRUE);
     }
+    add_notes(out, json);
     return found;
 }
 

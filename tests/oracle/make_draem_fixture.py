@@ -1,15 +1,18 @@
-"""Writes tests/fixtures/models/draem.safetensors: DRAEM's networks, losses, gradients, 50 steps.
+"""Writes tests/fixtures/models/draem.safetensors and segmenter.safetensors: the networks, losses,
+gradients, 50 steps of DRAEM, and of its discriminative network on the picture alone.
 
-    python make_draem_fixture.py [OUT]
+    python make_draem_fixture.py [draem|segmenter] [FOLDER]
 
 The networks and losses of DRAEM (model_unet.py, loss.py, train_DRAEM.py) written again, with base
-widths 8 and 4 instead of 128 and 64, in f64. Norms' shifts are 2 + 0.1 u: with shifts about 0 so many
+widths 8 and 4 instead of 128 and 64, in f64; of the segmenter (DiscriminativeSubNetwork with
+in_channels=3, as AnomalyDiffusion's train-localization.py has it) with base width 4. Norms' shifts are 2 + 0.1 u: with shifts about 0 so many
 activations lie at ReLU's kink that PyTorch's own gradients in f32 are several per cent from those in
 f64; so they agree to 2e-6.
 
-- "eval/reconstruction", "eval/probability": one picture of 32 x 64 with running statistics of
+- "eval/reconstruction" (DRAEM), "eval/probability": one picture of 32 x 64 with running statistics of
   mean 0.1 u and variance 1 + 0.5 u.
-- "loss" [3]: MSE, SSIM, focal loss of the first step; "ssim_range": SSIM with its range 1, 2, 255.
+- "loss": MSE, SSIM, focal loss of the first step (segmenter: focal loss); "ssim_range" (DRAEM):
+  SSIM with its range 1, 2, 255.
 - "gradient/<name>", "running/<name>" [9]: norm and products with eight pseudo-random vectors
   "projection/<k>/<name>": of the first step's gradients, of the running statistics after it.
 - "losses" [50]: of Adam's steps (lr 1e-4) on one batch of two pictures of 64 x 64.
@@ -25,7 +28,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 import pseudo
-from make_training_fixture import describe
 
 F64 = torch.float64
 RECONSTRUCTIVE, DISCRIMINATIVE = 8, 4
@@ -109,6 +111,16 @@ class Draem(nn.Module):
         return y, self.decoder_segment(self.encoder_segment(torch.cat((y, x), dim=1)))
 
 
+class Segmenter(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.encoder_segment = Encoder(3, width, 6)
+        self.decoder_segment = DecoderSegment(width)
+
+    def forward(self, x):
+        return None, self.decoder_segment(self.encoder_segment(x))
+
+
 def ssim(a, b, value_range=None):
     if value_range is None:
         value_range = (255 if a.max() > 128 else 1) - (-1 if a.min() < -0.5 else 0)
@@ -133,20 +145,18 @@ def focal(probability, mask, smooth=1e-5):
 
 def losses_of(model, clean, picture, mask):
     y, logits = model(picture)
-    return [F.mse_loss(y, clean), ssim(y, clean), focal(torch.softmax(logits, 1), mask)]
+    segmentation = focal(torch.softmax(logits, 1), mask)
+    return [segmentation] if y is None else [F.mse_loss(y, clean), ssim(y, clean), segmentation]
 
 
 def given(name, shape, scale=1.0, bias=0.0):
     return pseudo.given(name, shape, scale, bias).to(F64)
 
 
-def main():
-    out = pathlib.Path(
-        sys.argv[1]
-        if len(sys.argv) > 1
-        else pathlib.Path(__file__).resolve().parent.parent / "fixtures/models/draem.safetensors"
-    )
-    model = pseudo.fill(Draem(RECONSTRUCTIVE, DISCRIMINATIVE), "draem").to(F64)
+def make(model, out):
+    from make_training_fixture import describe  # imports diffusers, which bench/peer_draem.py does without
+
+    model = pseudo.fill(model, "draem").to(F64)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.bias.data += 2
@@ -159,7 +169,8 @@ def main():
         b.copy_(0.1 * u if name.endswith("mean") else 1 + 0.5 * u)
     with torch.no_grad():
         y, logits = model.eval()(small)
-    tensors["eval/reconstruction"] = y
+    if y is not None:
+        tensors["eval/reconstruction"] = y
     tensors["eval/probability"] = torch.softmax(logits, 1)[:, 1:]
     for name, b in buffers.items():
         b.copy_(begin[name])
@@ -167,7 +178,8 @@ def main():
     clean = given("clean", (2, 3, 64, 64), 0.5, 0.5)
     mask = (given("mask", (2, 1, 64, 64)) > 0.5).to(F64)
     picture = torch.where(mask > 0, given("texture", (2, 3, 64, 64), 0.5, 0.5), clean)
-    tensors["ssim_range"] = torch.tensor([ssim(picture, clean, r) for r in (1, 2, 255)])
+    if y is not None:
+        tensors["ssim_range"] = torch.tensor([ssim(picture, clean, r) for r in (1, 2, 255)])
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     curve = []
@@ -192,6 +204,17 @@ def main():
     with torch.no_grad():
         tensors["after/probability"] = torch.softmax(model.eval()(small)[1], 1)[:, 1:]
     save_file({n: t.to(torch.float32).contiguous() for n, t in tensors.items()}, out)
+
+
+def main():
+    models = {
+        "draem": lambda: Draem(RECONSTRUCTIVE, DISCRIMINATIVE),
+        "segmenter": lambda: Segmenter(DISCRIMINATIVE),
+    }
+    fixtures = pathlib.Path(__file__).resolve().parent.parent / "fixtures/models"
+    folder = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else fixtures
+    for name in [sys.argv[1]] if len(sys.argv) > 1 else models:
+        make(models[name](), folder / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

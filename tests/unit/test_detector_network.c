@@ -1,7 +1,7 @@
-/* DRAEM's networks, losses, gradients and fifty steps, against PyTorch
- * (tests/oracle/make_draem_fixture.py), base widths 8 and 4. */
+/* Networks of detectors, losses, gradients and fifty steps, against PyTorch
+ * (tests/oracle/make_draem_fixture.py): DRAEM with base widths 8 and 4, the U-Net with 4. */
 #include "autograd/optimizer.h"
-#include "models/draem.h"
+#include "models/detector_network.h"
 #include "ops/loss.h"
 #include "support/fixture.h"
 #include "support/pseudo.h"
@@ -15,6 +15,7 @@
 typedef struct {
     CgEngine *(*engine_new)(void);
     gboolean recompute;
+    CgDetectorKind kind;
 } Setting;
 
 typedef struct {
@@ -23,7 +24,7 @@ typedef struct {
     CgStore *store;
     CgTape *tape;
     CgContext cx;
-    CgDraem *model;
+    CgDetectorNetwork *model;
     CgTensor *clean, *picture, *mask, *small;
 } Fixture;
 
@@ -81,8 +82,10 @@ static CgTensor *lookup(void *data, const char *name, const CgShape *want, GPtrA
 static void set_up(Fixture *f, const Setting *s, gboolean evaluation)
 {
     g_autoptr(GError) error = NULL;
-    const CgDraemConfig config = cg_draem_config_of_width(8);
-    *f = (Fixture){.expected = test_fixture_open("draem"), .engine = s->engine_new()};
+    const gboolean draem = s->kind == CG_DETECTOR_DRAEM;
+    const CgDetectorNetworkConfig config = cg_detector_network_config(s->kind, draem ? 8 : 4);
+    *f = (Fixture){.expected = test_fixture_open(draem ? "draem" : "segmenter"),
+                   .engine = s->engine_new()};
     f->store = evaluation ? NULL : cg_store_new(1 << 20);
     const CgBuild build = {.engine = f->engine,
                            .dtype = CG_F32,
@@ -90,7 +93,7 @@ static void set_up(Fixture *f, const Setting *s, gboolean evaluation)
                            .source = evaluation ? (void *)f : NULL,
                            .where = "pseudo weights",
                            .store = f->store};
-    f->model = cg_draem_new(&build, &config, &error);
+    f->model = cg_detector_network_new(&build, &config, &error);
     g_assert_no_error(error);
     f->tape = evaluation ? NULL : cg_tape_new(f->engine, f->store);
     cg_context_init(&f->cx, f->engine, CG_F32);
@@ -104,7 +107,7 @@ static void tear_down(Fixture *f)
     CgTensor *const tensors[] = {f->clean, f->picture, f->mask, f->small};
     for (guint i = 0; i < G_N_ELEMENTS(tensors); i++)
         cg_tensor_unref(tensors[i]);
-    cg_draem_free(f->model);
+    cg_detector_network_free(f->model);
     if (f->tape)
         cg_tape_free(f->tape);
     cg_context_clear(&f->cx);
@@ -113,13 +116,13 @@ static void tear_down(Fixture *f)
     cg_safetensors_free(f->expected);
 }
 
-static double backward(Fixture *f, double parts[3])
+static double backward(Fixture *f)
 {
     g_autoptr(GError) error = NULL;
     cg_store_zero_gradients(f->store);
     cg_tape_clear(f->tape);
     g_autoptr(CgTensor) loss =
-        cg_draem_loss(&f->cx, f->model, f->clean, f->picture, f->mask, parts);
+        cg_detector_network_loss(&f->cx, f->model, f->clean, f->picture, f->mask);
     const double value = (double)cg_tensor_f32(loss)[0];
     cg_context_ok(&f->cx, &error);
     g_assert_no_error(error);
@@ -135,11 +138,10 @@ static void assert_near(const char *what, double value, double expected, double 
 }
 
 /* The probability of "anomalous" of the small picture, by the running statistics. */
-static CgTensor *probability(Fixture *f, CgTensor **reconstruction)
+static CgTensor *probability(Fixture *f)
 {
-    g_autoptr(CgTensor) logits = NULL;
     f->cx.tape = NULL;
-    cg_draem_forward(&f->cx, f->model, f->small, FALSE, reconstruction, &logits);
+    g_autoptr(CgTensor) logits = cg_detector_network_logits(&f->cx, f->model, f->small);
     f->cx.tape = f->tape;
     CgTensor *p = cg_tensor_new(CG_F32, CG_SHAPE(1, 32, 64, 1));
     for (size_t i = 0; i < p->count; i++) {
@@ -153,12 +155,33 @@ static void forward_equals_pytorch(gconstpointer data)
 {
     Fixture f;
     set_up(&f, data, TRUE);
-    g_autoptr(CgTensor) reconstruction = NULL;
-    g_autoptr(CgTensor) p = probability(&f, &reconstruction);
+    g_autoptr(CgTensor) p = probability(&f);
+    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "eval/probability");
+    test_assert_close("probability", p, want, 1e-5);
+    tear_down(&f);
+}
+
+static void reconstruction_equals_pytorch(void)
+{
+    Fixture f;
+    set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, TRUE);
+    g_autoptr(CgTensor) reconstruction = NULL, logits = NULL;
     g_autoptr(CgTensor) want = test_fixture_image(f.expected, "eval/reconstruction");
-    g_autoptr(CgTensor) want_p = test_fixture_image(f.expected, "eval/probability");
+    cg_draem_forward(&f.cx, &f.model->draem, f.small, FALSE, &reconstruction, &logits);
     test_assert_close("reconstruction", reconstruction, want, 1e-5);
-    test_assert_close("probability", p, want_p, 1e-5);
+    tear_down(&f);
+}
+
+static void three_losses_equal_pytorch(void)
+{
+    static const char *const names[3] = {"MSE", "SSIM", "focal"};
+    Fixture f;
+    double parts[3];
+    set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
+    cg_tensor_unref(cg_draem_loss(&f.cx, &f.model->draem, f.clean, f.picture, f.mask, parts));
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "loss");
+    for (int i = 0; i < 3; i++)
+        assert_near(names[i], parts[i], (double)cg_tensor_f32(expected)[i], 1e-5);
     tear_down(&f);
 }
 
@@ -175,17 +198,19 @@ static void assert_described(Fixture *f, const char *kind, const CgParameter *p,
         g_error("%s: of norm %g, %g away", key, (double)e[0], distance);
 }
 
-static void losses_gradients_and_statistics_equal_pytorch(gconstpointer data)
+static void loss_gradients_and_statistics_equal_pytorch(gconstpointer data)
 {
-    static const char *const names[3] = {"MSE", "SSIM", "focal"};
+    const Setting *s = data;
     Fixture f;
-    double parts[3];
-    set_up(&f, data, FALSE);
-    backward(&f, parts);
-    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "loss");
-    for (int i = 0; i < 3; i++)
-        assert_near(names[i], parts[i], (double)cg_tensor_f32(expected)[i], 1e-5);
-    g_assert_cmpuint(cg_store_count(f.store), ==, 200 + 98);
+    double expected = 0;
+    set_up(&f, s, FALSE);
+    const double loss = backward(&f);
+    g_autoptr(CgTensor) parts = test_fixture_tensor(f.expected, "loss");
+    for (size_t i = 0; i < parts->count; i++)
+        expected += (double)cg_tensor_f32(parts)[i];
+    assert_near("loss", loss, expected, 1e-5);
+    g_assert_cmpuint(cg_store_count(f.store), ==,
+                     s->kind == CG_DETECTOR_DRAEM ? 200 + 98 : 110 + 54);
     for (guint i = 0; i < cg_store_count(f.store); i++) {
         const CgParameter *p = cg_store_nth(f.store, i);
         assert_described(&f, p->is_buffer ? "running" : "gradient", p,
@@ -206,7 +231,7 @@ static void fifty_steps_follow_pytorch(gconstpointer data)
     for (guint step = 0; step < losses->count; step++) {
         g_autoptr(GError) error = NULL;
         double norm;
-        assert_near("loss", backward(&f, NULL), (double)cg_tensor_f32(losses)[step], 1e-4);
+        assert_near("loss", backward(&f), (double)cg_tensor_f32(losses)[step], 1e-4);
         cg_optimizer_step(&o, f.engine, f.store, step + 1, 1, &norm, &error);
         g_assert_no_error(error);
         cg_parameter_set_changed(&f.model->parameters);
@@ -216,8 +241,7 @@ static void fifty_steps_follow_pytorch(gconstpointer data)
     for (guint i = 0; i < cg_store_count(f.store); i++)
         if (g_str_has_suffix(cg_store_nth(f.store, i)->name, "running_var"))
             assert_described(&f, "variance", cg_store_nth(f.store, i), f.store->values, 3e-2);
-    g_autoptr(CgTensor) reconstruction = NULL;
-    g_autoptr(CgTensor) p = probability(&f, &reconstruction);
+    g_autoptr(CgTensor) p = probability(&f);
     g_autoptr(CgTensor) want = test_fixture_image(f.expected, "after/probability");
     test_assert_close("probability after the steps", p, want, 1e-2);
     tear_down(&f);
@@ -226,7 +250,7 @@ static void fifty_steps_follow_pytorch(gconstpointer data)
 static void ssim_takes_the_range_of_the_data(void)
 {
     Fixture f;
-    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, TRUE);
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}, TRUE);
     g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "ssim_range");
     for (int i = 0; i < 3; i++) {
         g_autoptr(CgTensor) loss =
@@ -249,7 +273,7 @@ static void ssim_takes_the_range_of_the_data(void)
 static void focal_loss_knows_its_extremes(void)
 {
     Fixture f;
-    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, TRUE);
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}, TRUE);
     g_autoptr(CgTensor) logits = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 2));
     g_autoptr(CgTensor) mask = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 1));
     cg_tensor_f32(logits)[1] = 100;
@@ -270,21 +294,59 @@ static void count_numbers(void *data, const char *name, const CgShape *shape)
 
 static void original_size_has_the_published_counts(void)
 {
-    CgDraem d = {0};
-    CgBinder b;
-    size_t counts[2] = {0, 0};
-    cg_draem_config_default(&d.config);
-    cg_binder_init_visit(&b, count_numbers, counts);
-    cg_bind_draem(&b, &d);
-    cg_binder_finish(&b, NULL);
-    g_assert_cmpuint(counts[0], ==, 69048579);
-    g_assert_cmpuint(counts[1], ==, 28374146);
+    static const struct {
+        CgDetectorKind kind;
+        size_t reconstructive, segmenter;
+    } rows[] = {{CG_DETECTOR_DRAEM, 69048579, 28374146},
+                {CG_DETECTOR_UNET, 0, 28374146 - 3 * 64 * 9}};
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const int width = cg_detector_default_width(rows[i].kind);
+        CgDetectorNetwork d = {.config = cg_detector_network_config(rows[i].kind, width)};
+        CgBinder b;
+        size_t counts[2] = {0, 0};
+        cg_binder_init_visit(&b, count_numbers, counts);
+        cg_bind_detector_network(&b, &d);
+        cg_binder_finish(&b, NULL);
+        g_assert_cmpuint(counts[0], ==, rows[i].reconstructive);
+        g_assert_cmpuint(counts[1], ==, rows[i].segmenter);
+    }
+}
+
+static void configuration_survives_a_file(void)
+{
+    for (int kind = CG_DETECTOR_DRAEM; kind <= CG_DETECTOR_UNET; kind++) {
+        g_autoptr(GError) error = NULL;
+        const CgDetectorNetworkConfig config = cg_detector_network_config((CgDetectorKind)kind, 6);
+        CgDetectorNetworkConfig read;
+        g_autoptr(json_t) json = cg_detector_network_config_to_json(&config);
+        cg_detector_network_config_parse(json, "here", &read, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(read.kind, ==, kind);
+        g_assert_cmpint(read.draem.reconstructive_width, ==, config.draem.reconstructive_width);
+        g_assert_cmpint(read.draem.discriminative_width, ==, config.draem.discriminative_width);
+        g_assert_cmpint(read.unet_width, ==, config.unet_width);
+    }
+}
+
+static void configuration_of_anything_else_is_refused(void)
+{
+    static const char *const texts[] = {"{}", "{\"_class_name\": \"UNet2DConditionModel\"}",
+                                        "{\"_class_name\": \"UNetSegmenter\", \"width\": 0}",
+                                        "{\"_class_name\": \"UNetSegmenter\", \"width\": 1025}",
+                                        "{\"_class_name\": \"UNetSegmenter\", \"width\": \"64\"}"};
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+        CgDetectorNetworkConfig config;
+        g_autoptr(json_t) json = json_loads(texts[i], 0, NULL);
+        g_assert_false(cg_detector_network_config_parse(json, "here", &config, &error));
+        g_assert_nonnull(error);
+    }
 }
 
 /* Mean and deviation of a tensor of the initial weights. */
-static void moments(const char *name, CgShape shape, CgDraemInitial *w, double *mean, double *sd)
+static void moments(const char *name, CgShape shape, CgDetectorInitial *w, double *mean, double *sd)
 {
-    g_autoptr(CgTensor) t = cg_draem_initial_weights(w, name, &shape, NULL);
+    g_autoptr(CgTensor) t = cg_detector_initial_weights(w, name, &shape, NULL);
     double sum = 0, square = 0;
     for (size_t i = 0; i < t->count; i++) {
         sum += (double)cg_tensor_f32(t)[i];
@@ -296,7 +358,7 @@ static void moments(const char *name, CgShape shape, CgDraemInitial *w, double *
 
 static void initial_weights_are_distributed_as_the_original_s(void)
 {
-    CgDraemInitial w = {.seed = 3};
+    CgDetectorInitial w = {.seed = 3};
     double mean, sd;
     moments("encoder.block2.0.weight", CG_SHAPE(64, 64, 3, 3), &w, &mean, &sd);
     g_assert_cmpfloat(fabs(mean), <, 5e-4);
@@ -321,8 +383,8 @@ static void threads_change_nothing(void)
     for (int threads = 1; threads <= 3; threads += 2) {
         Fixture f;
         omp_set_num_threads(threads);
-        set_up(&f, &(Setting){cg_engine_cpu_new, FALSE}, FALSE);
-        backward(&f, NULL);
+        set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
+        backward(&f);
         const size_t bytes = f.store->used * sizeof(float);
         float *both = g_malloc(2 * bytes);
         memcpy(both, f.store->values->data, bytes);
@@ -361,7 +423,7 @@ static void weight_decay_leaves_buffers_alone(void)
     cg_optimizer_default(&o);
     o.decay = 0.5;
     o.rate = 0.1;
-    set_up(&f, &(Setting){cg_engine_ref_new, FALSE}, FALSE);
+    set_up(&f, &(Setting){cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
     const CgParameter *p = cg_store_find(f.store, "encoder.block1.1.running_var");
     const CgParameter *w = cg_store_find(f.store, "encoder.block1.1.weight");
     const float before = cg_tensor_f32(f.store->values)[w->offset];
@@ -372,20 +434,39 @@ static void weight_decay_leaves_buffers_alone(void)
     tear_down(&f);
 }
 
+static void add(const char *row, const char *test, const Setting *setting, GTestDataFunc run)
+{
+    g_autofree char *path = g_strdup_printf("/%s/%s", row, test);
+    g_test_add_data_func(path, setting, run);
+}
+
 int main(int argc, char **argv)
 {
-    static const Setting cpu = {cg_engine_cpu_new, FALSE}, recompute = {cg_engine_cpu_new, TRUE};
-    static const Setting ref = {cg_engine_ref_new, FALSE};
+    static const struct {
+        const char *name;
+        Setting setting;
+    } rows[] = {{"draem/cpu", {cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}},
+                {"draem/recompute", {cg_engine_cpu_new, TRUE, CG_DETECTOR_DRAEM}},
+                {"draem/ref", {cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}},
+                {"unet/cpu", {cg_engine_cpu_new, FALSE, CG_DETECTOR_UNET}},
+                {"unet/recompute", {cg_engine_cpu_new, TRUE, CG_DETECTOR_UNET}},
+                {"unet/ref", {cg_engine_ref_new, FALSE, CG_DETECTOR_UNET}}};
     g_test_init(&argc, &argv, NULL);
-    g_test_add_data_func("/draem/cpu/forward_equals_pytorch", &cpu, forward_equals_pytorch);
-    g_test_add_data_func("/draem/ref/forward_equals_pytorch", &ref, forward_equals_pytorch);
-    g_test_add_data_func("/draem/cpu/losses_gradients_and_statistics_equal_pytorch", &cpu,
-                         losses_gradients_and_statistics_equal_pytorch);
-    g_test_add_data_func("/draem/recompute/losses_gradients_and_statistics_equal_pytorch",
-                         &recompute, losses_gradients_and_statistics_equal_pytorch);
-    g_test_add_data_func("/draem/ref/losses_gradients_and_statistics_equal_pytorch", &ref,
-                         losses_gradients_and_statistics_equal_pytorch);
-    g_test_add_data_func("/draem/cpu/fifty_steps_follow_pytorch", &cpu, fifty_steps_follow_pytorch);
+    for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const Setting *setting = &rows[i].setting;
+        add(rows[i].name, "loss_gradients_and_statistics_equal_pytorch", setting,
+            loss_gradients_and_statistics_equal_pytorch);
+        if (setting->recompute)
+            continue;
+        add(rows[i].name, "forward_equals_pytorch", setting, forward_equals_pytorch);
+        if (setting->engine_new == cg_engine_cpu_new)
+            add(rows[i].name, "fifty_steps_follow_pytorch", setting, fifty_steps_follow_pytorch);
+    }
+    g_test_add_func("/draem/reconstruction_equals_pytorch", reconstruction_equals_pytorch);
+    g_test_add_func("/draem/three_losses_equal_pytorch", three_losses_equal_pytorch);
+    g_test_add_func("/detector/configuration_survives_a_file", configuration_survives_a_file);
+    g_test_add_func("/detector/configuration_of_anything_else_is_refused",
+                    configuration_of_anything_else_is_refused);
     g_test_add_func("/draem/ssim_takes_the_range_of_the_data", ssim_takes_the_range_of_the_data);
     g_test_add_func("/draem/focal_loss_knows_its_extremes", focal_loss_knows_its_extremes);
     g_test_add_func("/draem/original_size_has_the_published_counts",
