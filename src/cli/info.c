@@ -28,9 +28,9 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         G_OPTION_ENTRY_NULL,
     };
     if (!cg_cli_parse(&argc, &argv, "info", "DIR|FILE...",
-                      "Tells the networks in a model's folder, a network's folder or a "
-                      "safetensors file: sizes,\nnumber types, and every tensor that is missing, "
-                      "too many or of the wrong shape.",
+                      "Tells the networks in a model's folder, a network's folder (detectors and "
+                      "classifiers too),\na safetensors or PyTorch file: sizes, number types, and "
+                      "every tensor that is missing, too many\nor of the wrong shape.",
                       "Exit code 1 when something is wrong.", entries, error))
         return FALSE;
     if (o->paths)
@@ -42,12 +42,13 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 
 static void print_text(const CgInspection *i)
 {
-    printf("%s  %s\n", cg_component_name(i->component), i->path);
+    printf("%s  %s\n", i->network, i->path);
     if (i->summary)
         printf("  %s\n", i->summary);
+    g_autofree char *size = g_format_size(i->bytes);
     if (i->tensors)
-        printf("  %" G_GUINT64_FORMAT " parameters in %u tensors, %s, %.2f GB, fingerprint %s\n",
-               i->parameters, i->tensors, i->dtypes, (double)i->bytes * 1e-9, i->fingerprint);
+        printf("  %" G_GUINT64_FORMAT " parameters in %u tensors, %s, %s, fingerprint %s\n",
+               i->parameters, i->tensors, i->dtypes, size, i->fingerprint);
     for (guint k = 0; k < i->problems->len; k++)
         printf("  problem: %s\n", (const char *)g_ptr_array_index(i->problems, k));
 }
@@ -63,7 +64,7 @@ static void print_json(const CgInspection *i)
     for (guint k = 0; k < i->problems->len; k++)
         json_array_append_new(problems, json_string(g_ptr_array_index(i->problems, k)));
     g_autoptr(json_t) object = json_object();
-    json_object_set_new(object, "component", json_string(cg_component_name(i->component)));
+    json_object_set_new(object, "component", json_string(i->network));
     json_object_set_new(object, "path", json_string(i->path));
     json_object_set_new(object, "summary", text_or_null(i->summary));
     json_object_set_new(object, "tensors", json_integer(i->tensors));

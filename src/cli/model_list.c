@@ -33,7 +33,7 @@ static char *find_problem(const CgHubCached *c)
     for (guint i = 0; i < found->len; i++) {
         const CgInspection *part = g_ptr_array_index(found, i);
         if (part->problems->len > 0)
-            return g_strdup_printf("%s: %s", cg_component_name(part->component),
+            return g_strdup_printf("%s: %s", part->network,
                                    (const char *)g_ptr_array_index(part->problems, 0));
     }
     return NULL;

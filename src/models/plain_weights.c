@@ -55,6 +55,17 @@ const CgSafetensor *cg_plain_weights_find(const CgPlainWeights *w, const char *n
     return file ? cg_safetensors_find(file, name) : NULL;
 }
 
+void cg_plain_weights_foreach(const CgPlainWeights *w, CgPlainWeightsVisit visit, void *data)
+{
+    for (guint i = 0; i < w->files->len; i++) {
+        const CgSafetensors *file = g_ptr_array_index(w->files, i);
+        for (guint k = 0; k < cg_safetensors_count(file); k++) {
+            const CgSafetensor *entry = cg_safetensors_nth(file, k);
+            visit(data, entry->name, entry);
+        }
+    }
+}
+
 void cg_plain_weights_pass_over(CgPlainWeights *w, const char *name)
 {
     const CgSafetensor *entry = cg_plain_weights_find(w, name);

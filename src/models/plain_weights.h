@@ -20,6 +20,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgPlainWeights, cg_plain_weights_free)
 
 /* The tensor NAME, or NULL. */
 const CgSafetensor *cg_plain_weights_find(const CgPlainWeights *w, const char *name);
+/* Calls VISIT for each tensor: file by file, in order of name. */
+typedef void (*CgPlainWeightsVisit)(void *data, const char *name, const CgSafetensor *entry);
+void cg_plain_weights_foreach(const CgPlainWeights *w, CgPlainWeightsVisit visit, void *data);
 /* The tensor NAME will not be asked for, and that is no problem. */
 void cg_plain_weights_pass_over(CgPlainWeights *w, const char *name);
 

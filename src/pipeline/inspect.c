@@ -1,4 +1,4 @@
-#include "pipeline/inspect.h"
+#include "pipeline/inspect-private.h"
 
 #include <string.h>
 
@@ -14,39 +14,19 @@ void cg_inspection_free(CgInspection *i)
     g_free(i);
 }
 
-static CgInspection *inspection_new(CgComponent component, const char *path)
+CgInspection *cg_inspection_new(const char *network, const char *path)
 {
     CgInspection *i = g_new0(CgInspection, 1);
-    i->component = component;
+    i->network = network;
     i->path = g_strdup(path);
     i->problems = g_ptr_array_new_with_free_func(g_free);
     return i;
 }
 
-/* Moves ERROR's message to the problems. */
-static void add_problem(CgInspection *i, GError *error)
+void cg_inspection_add_problem(CgInspection *i, GError *error)
 {
     g_ptr_array_add(i->problems, g_strdup(error->message));
     g_error_free(error);
-}
-
-typedef struct {
-    CgInspection *inspection;
-    GHashTable *dtypes; /* name -> count */
-} Tally;
-
-static void count_tensor(void *data, const char *name, const CgSafetensor *entry)
-{
-    Tally *tally = data;
-    CgInspection *i = tally->inspection;
-    (void)name;
-    i->tensors++;
-    i->bytes += entry->size;
-    if (entry->shape.rank <= CG_MAX_RANK)
-        i->parameters += cg_shape_count(&entry->shape);
-    const guint n = GPOINTER_TO_UINT(g_hash_table_lookup(tally->dtypes, entry->dtype_name));
-    g_hash_table_insert(tally->dtypes, (char *)(guintptr)entry->dtype_name,
-                        GUINT_TO_POINTER(n + 1));
 }
 
 static char *describe_dtypes(GHashTable *dtypes)
@@ -63,6 +43,54 @@ static char *describe_dtypes(GHashTable *dtypes)
                                GPOINTER_TO_UINT(g_hash_table_lookup(dtypes, n->data)));
     return g_string_free(text, FALSE);
 }
+
+/* ---- counting tensors */
+
+void cg_inspection_tally_init(CgInspectionTally *tally, CgInspection *i)
+{
+    *tally = (CgInspectionTally){.inspection = i,
+                                 .dtypes = g_hash_table_new(g_str_hash, g_str_equal),
+                                 .fingerprint = g_checksum_new(G_CHECKSUM_SHA256)};
+}
+
+/* What batches leave behind, not gradients. */
+static gboolean is_statistic(const char *name)
+{
+    return g_str_has_suffix(name, ".running_mean") || g_str_has_suffix(name, ".running_var") ||
+           g_str_has_suffix(name, ".num_batches_tracked");
+}
+
+void cg_inspection_tally_add(void *data, const char *name, const CgSafetensor *entry)
+{
+    CgInspectionTally *tally = data;
+    CgInspection *i = tally->inspection;
+    i->tensors++;
+    i->bytes += entry->size;
+    if (entry->shape.rank <= CG_MAX_RANK && !is_statistic(name))
+        i->parameters += cg_shape_count(&entry->shape);
+    const guint n = GPOINTER_TO_UINT(g_hash_table_lookup(tally->dtypes, entry->dtype_name));
+    g_hash_table_insert(tally->dtypes, (char *)(guintptr)entry->dtype_name,
+                        GUINT_TO_POINTER(n + 1));
+    cg_fingerprint_add(tally->fingerprint, name, entry);
+}
+
+void cg_inspection_tally_finish(CgInspectionTally *tally)
+{
+    tally->inspection->dtypes = describe_dtypes(tally->dtypes);
+    tally->inspection->fingerprint = cg_fingerprint_finish(tally->fingerprint);
+    g_hash_table_unref(tally->dtypes);
+    g_checksum_free(tally->fingerprint);
+}
+
+void cg_inspection_finish_binding(CgInspection *i, CgBinder *b)
+{
+    b->build.lookup(b->build.source, NULL, NULL, b->problems);
+    for (guint k = 0; k < b->problems->len; k++)
+        g_ptr_array_add(i->problems, g_strdup(g_ptr_array_index(b->problems, k)));
+    g_ptr_array_unref(b->problems);
+}
+
+/* ---- parts of diffusion models */
 
 static char *describe_widths(const int *channels, int count)
 {
@@ -95,21 +123,22 @@ static char *describe_text(const CgClipTextConfig *c)
 
 /* Binds the structure that the configuration at PATH implies to the tensors that are there; what
  * does not fit becomes a problem. */
-static gboolean bind_structure(CgInspection *i, const char *path, CgBinder *b, GError **error)
+static gboolean bind_structure(CgInspection *i, const char *path, CgComponent component,
+                               CgBinder *b, GError **error)
 {
-    if (i->component == CG_COMPONENT_TEXT) {
+    if (component == CG_COMPONENT_TEXT) {
         g_autofree CgClipText *te = g_new0(CgClipText, 1);
         if (!cg_model_read_text_config(path, &te->config, error))
             return FALSE;
         i->summary = describe_text(&te->config);
         cg_bind_clip_text(b, te);
-    } else if (i->component == CG_COMPONENT_VAE) {
+    } else if (component == CG_COMPONENT_VAE) {
         CgVaeConfig config;
         if (!cg_model_read_vae_config(path, &config, error))
             return FALSE;
         i->summary = describe_vae(&config);
         cg_bind_vae(b, &config);
-    } else if (i->component == CG_COMPONENT_UNET) {
+    } else if (component == CG_COMPONENT_UNET) {
         g_autofree CgUnet *u = g_new0(CgUnet, 1);
         if (!cg_model_read_unet_config(path, FALSE, &u->config, error))
             return FALSE;
@@ -125,37 +154,35 @@ static gboolean bind_structure(CgInspection *i, const char *path, CgBinder *b, G
     return TRUE;
 }
 
-static void compare_structure(CgInspection *i, const char *path, CgCheckpoint *weights)
+static void compare_structure(CgInspection *i, const char *path, CgComponent component,
+                              CgCheckpoint *weights)
 {
     CgBinder b;
     GError *error = NULL;
     const CgBuild build = {.lookup = cg_checkpoint_lookup, .source = weights};
     cg_binder_init(&b, NULL, &build);
-    if (!bind_structure(i, path, &b, &error))
-        add_problem(i, error);
-    cg_checkpoint_lookup(weights, NULL, NULL, b.problems);
-    for (guint k = 0; k < b.problems->len; k++)
-        g_ptr_array_add(i->problems, g_strdup(g_ptr_array_index(b.problems, k)));
-    g_ptr_array_unref(b.problems);
+    if (!bind_structure(i, path, component, &b, &error))
+        cg_inspection_add_problem(i, error);
+    cg_inspection_finish_binding(i, &b);
 }
 
 static CgInspection *inspect_part(const char *path, CgComponent component, gboolean values)
 {
     GError *error = NULL;
-    CgInspection *i = inspection_new(component, path);
+    CgInspection *i = cg_inspection_new(cg_component_name(component), path);
     g_autoptr(CgCheckpoint) weights = cg_model_open_part(path, component, &error);
     if (!weights) {
-        add_problem(i, error);
+        cg_inspection_add_problem(i, error);
         return i;
     }
     g_free(i->path);
     i->path = g_strdup(cg_checkpoint_path(weights));
-    i->fingerprint = cg_weights_fingerprint(weights);
-    g_autoptr(GHashTable) dtypes = g_hash_table_new(g_str_hash, g_str_equal);
-    Tally tally = {i, dtypes};
-    cg_checkpoint_foreach(weights, count_tensor, &tally);
-    i->dtypes = describe_dtypes(dtypes);
-    compare_structure(i, path, weights);
+    CgInspectionTally tally;
+    cg_inspection_tally_init(&tally, i);
+    cg_checkpoint_foreach(weights, cg_inspection_tally_add, &tally);
+    cg_checkpoint_rest(weights);
+    cg_inspection_tally_finish(&tally);
+    compare_structure(i, path, component, weights);
     g_autofree char *bad = values ? cg_checkpoint_find_not_finite(weights) : NULL;
     if (bad)
         g_ptr_array_add(i->problems, g_strdup_printf("tensor %s holds NaN or infinity", bad));
@@ -205,11 +232,12 @@ static gboolean inspect_file(const char *path, gboolean values, GPtrArray *found
         if (c && cg_checkpoint_has(c, cg_component_mark(components[i])))
             g_ptr_array_add(found, inspect_part(path, components[i], values));
     }
-    if (found->len > 0)
+    if (found->len > 0 || cg_inspect_plain_file(path, found))
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
-                "%s: %u tensors, but none of a U-Net, ControlNet, VAE or CLIP text encoder", path,
-                cg_safetensors_count(file));
+                "%s: %u tensors, but none of a U-Net, ControlNet, VAE, CLIP text encoder, detector "
+                "or classifier",
+                path, cg_safetensors_count(file));
     return FALSE;
 }
 
@@ -227,7 +255,8 @@ static void inspect_model(const char *path, gboolean values, GPtrArray *found)
         if (g_file_test(folder, G_FILE_TEST_IS_DIR))
             g_ptr_array_add(found, inspect_part(folder, parts[i].component, values));
         else if (parts[i].component != CG_COMPONENT_CONTROLNET) {
-            CgInspection *i_missing = inspection_new(parts[i].component, folder);
+            CgInspection *i_missing =
+                cg_inspection_new(cg_component_name(parts[i].component), folder);
             g_ptr_array_add(i_missing->problems, g_strdup("the folder is missing"));
             g_ptr_array_add(found, i_missing);
         }
@@ -256,6 +285,11 @@ GPtrArray *cg_inspect(const char *path, gboolean values, GError **error)
                     "%s: not a model: neither model_index.json nor config.json is there", path);
         return NULL;
     }
+    g_autoptr(json_t) json = cg_json_load(config, error);
+    if (!json)
+        return NULL;
+    if (cg_inspect_plain_folder(path, json, found))
+        return g_steal_pointer(&found);
     if (!cg_inspect_component(path, &component, error))
         return NULL;
     g_ptr_array_add(found, inspect_part(path, component, values));

@@ -6,11 +6,11 @@
 
 /* One network found in a path. */
 typedef struct {
-    CgComponent component;
-    char *path;    /* of the weights */
+    const char *network; /* "U-Net", "VAE", ..., "detector", "classifier"; static */
+    char *path;          /* of the weights */
     char *summary; /* its sizes in words, from the configuration; NULL when that is unreadable */
     guint tensors;
-    guint64 parameters; /* numbers in them */
+    guint64 parameters; /* numbers in them, running statistics apart */
     guint64 bytes;
     char *dtypes; /* "F32" or "F16 686, F32 2" */
     char *fingerprint;
@@ -19,10 +19,11 @@ typedef struct {
 
 void cg_inspection_free(CgInspection *inspection);
 
-/* PATH: a model's folder, a component's folder, or a safetensors file with one or several
- * components. Returns CgInspection in order of text encoder, VAE, U-Net, ControlNet; parts that a
- * model lacks have a problem and no weights. VALUES: also reads every weight and looks for NaN and
- * infinity. NULL with an error when PATH is nothing of all that. */
+/* PATH: a model's folder, a component's, detector's or classifier's folder, or a file (safetensors,
+ * PyTorch's) with one or several components, a detector or one of its networks, or a classifier.
+ * Returns CgInspection in order of text encoder, VAE, U-Net, ControlNet; parts that a model lacks
+ * have a problem and no weights. VALUES: also reads every weight and looks for NaN and infinity
+ * (detectors and classifiers: always). NULL with an error when PATH is nothing of all that. */
 GPtrArray *cg_inspect(const char *path, gboolean values, GError **error);
 
 /* Which network the folder PATH holds, by the class in its config.json. */

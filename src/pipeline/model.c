@@ -7,7 +7,7 @@
 #define FINGERPRINT_DIGITS 16
 #define SAMPLED_BYTES      64
 
-static void add_to_fingerprint(void *data, const char *name, const CgSafetensor *entry)
+void cg_fingerprint_add(void *data, const char *name, const CgSafetensor *entry)
 {
     GChecksum *sum = data;
     char shape[CG_SHAPE_TEXT];
@@ -24,12 +24,17 @@ static void add_to_fingerprint(void *data, const char *name, const CgSafetensor 
     g_checksum_update(sum, (const guchar *)entry->data + (entry->size - taken) / 2, (gssize)taken);
 }
 
+char *cg_fingerprint_finish(GChecksum *sum)
+{
+    return g_strndup(g_checksum_get_string(sum), FINGERPRINT_DIGITS);
+}
+
 char *cg_weights_fingerprint(CgCheckpoint *checkpoint)
 {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    cg_checkpoint_foreach(checkpoint, add_to_fingerprint, sum);
+    cg_checkpoint_foreach(checkpoint, cg_fingerprint_add, sum);
     cg_checkpoint_rest(checkpoint);
-    return g_strndup(g_checksum_get_string(sum), FINGERPRINT_DIGITS);
+    return cg_fingerprint_finish(sum);
 }
 
 static gboolean is_folder(const char *path)

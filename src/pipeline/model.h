@@ -81,5 +81,8 @@ CgCheckpoint *cg_model_open_part(const char *path, CgComponent component, GError
  * of all tensors and 64 bytes of each one's data. Cheap for gigabytes, and different for any two
  * trainings. The same for a folder and a single file. */
 char *cg_weights_fingerprint(CgCheckpoint *checkpoint);
+/* The same of any tensors, one by one; SUM: a GChecksum of SHA-256. */
+void cg_fingerprint_add(void *sum, const char *name, const CgSafetensor *entry);
+char *cg_fingerprint_finish(GChecksum *sum);
 
 #endif

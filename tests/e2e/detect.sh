@@ -168,6 +168,6 @@ cp pair.pckl alone.pckl
 refused "half a pair" 1 "alone_seg.pckl" test_it alone.pckl
 cp undisturbed/state.safetensors other.pckl
 printf "%b" "\\x08\\0\\0\\0\\0\\0\\0\\0{}      " >other_seg.pckl
-refused "no detector" 1 "not the weights of a DRAEM detector" test_it other.pckl
+refused "no detector" 1 "not the weights of a DRAEM detector with its second file" test_it other.pckl
 refused "no image" 1 "nowhere.png" "$CAGEN" detect run --model undisturbed nowhere.png
 refused "no test images" 1 'no test images of category "gear"' test_it undisturbed --category gear

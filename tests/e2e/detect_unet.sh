@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# cagen detect --network unet: a U-Net as a second opinion sees what DRAEM sees, is resumed to the same
+# bytes, tested, compared; cagen info tells what a detector's or classifier's file holds.
+set -euo pipefail
+source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
+
+"$CAGEN" dataset make --categories hex_nut --size 64 --train 8 --test-good 3 --per-defect 2 --out data -q >/dev/null
+steps=30
+options=(--data data --size 64 --batch 2 --lr 2e-3 --dtype f32)
+train() { # OUT OPTION...
+    "$CAGEN" detect train "${options[@]}" --network unet --width 4 --steps $steps --out "$@"
+}
+test_it() { # MODEL OPTION...
+    "$CAGEN" detect test --data data --dtype f32 --model "$@"
+}
+# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
+refused() {
+    local status=0
+    "${@:4}" >stdout 2>stderr || status=$?
+    is "$1: exit status" $status "$2"
+    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
+    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
+}
+
+echo "== the plan tells the network and its parameters"
+train planned --plan 2>stderr
+grep -q "synthesis: draem (no --textures: .*; network: unet" stderr || fail "$(cat stderr)"
+grep -q "^112238 parameters are trained" stderr || fail "$(cat stderr)"
+
+echo "== a training from beginning to end"
+train undisturbed --threads 1 >stdout 2>stderr
+grep -q "^undisturbed: detector, 30 steps, loss" stdout || fail "$(cat stdout)"
+grep -q '"_class_name": "UNetSegmenter"' undisturbed/config.json || fail "$(cat undisturbed/config.json)"
+is "files" "$(cd undisturbed && echo *.safetensors)" "model.safetensors state.safetensors"
+
+echo "== it learns"
+"$CAGEN" detect train --data data --size 32 --network unet --width 4 --steps 60 --batch 4 --lr 3e-3 --dtype f32 \
+    --synthesis cutpaste --threads 1 --out learns --json >stdout 2>stderr
+first=$(grep -o '"detail":"loss [0-9.]*' stderr | head -n1 | grep -o '[0-9.]*$')
+last=$(grep -o '"loss":[0-9.]*' stdout | grep -o '[0-9.]*$')
+awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 0 && b < 0.7 * a) }' || fail "loss $first became $last"
+
+echo "== the number of threads changes nothing, computing again neither"
+train threads --threads 2 --recompute -q >/dev/null
+same_files undisturbed/state.safetensors threads/state.safetensors
+
+echo "== a killed run goes on from its last state, to the same bytes"
+"$CAGEN" detect train "${options[@]}" --network unet --width 4 --steps $steps --threads 1 --json \
+    --save-minutes 0.00001 --out killed >killed.stdout 2>killed.stderr &
+pid=$!
+await_step killed
+kill -KILL $pid
+wait $pid 2>/dev/null || true
+train killed --threads 1 --resume -q >/dev/null
+same_files killed/state.safetensors undisturbed/state.safetensors
+same_files killed/model.safetensors undisturbed/model.safetensors
+
+echo "== every synthesis trains it, and generated images in three readings"
+for name in cutpaste scar cutpaste-union nsa memseg none; do
+    steps=1 train by-$name --validation 0 --synthesis $name -q >/dev/null
+done
+"$CAGEN" augment --method cutpaste --normal data/hex_nut/train/good --category hex_nut --count 4 --out made -q >/dev/null
+for name in set draw anomalous; do
+    steps=1 train replaced-$name --validation 0 --synthetic made --ratio 0.5 --replace $name >/dev/null 2>stderr
+    grep -q "8 normal images of 64x64, 4 generated ones ($name, 0.5)" stderr || fail "$(cat stderr)"
+done
+
+echo "== a test knows which network the folder holds, and its threshold"
+test_it undisturbed --mode draem --maps maps --overlays overlays --format csv >table 2>stderr
+grep -q "chosen without real defects: finds .* the best for this test set" stderr || fail "$(cat stderr)"
+[ -s overlays/hex_nut/test/crack/000.png ] || fail "no overlay"
+"$CAGEN" metrics --maps maps --data data --mode draem --format csv >table2
+same_files table table2
+"$CAGEN" detect run --model undisturbed --dtype f32 data/hex_nut/test/crack >rows 2>stderr
+is "lines" "$(wc -l <rows)" 2
+grep -q "chosen on made anomalies" stderr || fail "$(cat stderr)"
+
+echo "== a file of weights alone is a detector too"
+cp undisturbed/model.safetensors unet.pckl
+cp -r undisturbed large
+sed -i 's/"size": 64/"size": 256/' large/config.json
+test_it large --mode draem --format csv >large.csv 2>/dev/null
+test_it unet.pckl --mode draem --format csv >file.csv 2>/dev/null
+same_files large.csv file.csv
+
+echo "== the same experiment with the other network, told apart"
+evaluate() { # OUT OPTION...
+    "$CAGEN" evaluate --data data --size 32 --batch 2 --dtype f32 --steps 2 --seeds 0 --bootstrap 20 --jobs 1 \
+        --methods draem,cutpaste --out "$@"
+}
+evaluate table-unet --network unet --width 4 >stdout 2>/dev/null
+grep -q "The detectors are U-Nets that see the picture alone" stdout || fail "$(cat stdout)"
+! grep -q "paper:" stdout || fail "DRAEM's published figures beside a U-Net's"
+grep -q '"network": "unet"' table-unet/cells/hex_nut/draem/0.json || fail "no network in the settings"
+refused "another network" 2 'was made with "network" "unet", not nothing' evaluate table-unet --width 4
+
+echo "== what cannot be measured is undefined, with the reason"
+cp -r data good-only
+rm -r good-only/hex_nut/test/[!g]*
+"$CAGEN" detect test --model undisturbed --data good-only --dtype f32 --mode strict >stdout 2>/dev/null
+grep -q "undefined: no defective pixels" stdout && grep -q "undefined: no defective images" stdout || fail "$(cat stdout)"
+cp -r data bad-only
+rm -r bad-only/hex_nut/test/good bad-only/hex_nut/ground_truth/crack/000_mask.png
+"$CAGEN" detect test --model undisturbed --data bad-only --dtype f32 --mode strict >stdout 2>/dev/null
+grep -q "undefined: no good images" stdout && grep -q "undefined: 1 of 8 images have no mask" stdout || fail "$(cat stdout)"
+
+info() { # FILE SUMMARY REST
+    "$CAGEN" info "$1" >stdout || fail "$1: $(cat stdout)"
+    is "$1: networks" "$(grep -c parameters stdout)" 1
+    grep -qF "  $2" stdout && grep -qF "$3" stdout || fail "$1: $(cat stdout)"
+}
+echo "== info tells what a folder or file is"
+threshold=$(printf '%.4g' "$(grep -o '"image": [0-9.e-]*' undisturbed/config.json | cut -d' ' -f2)")
+info undisturbed "U-Net on the picture alone, width 4, 64x64 pixels, of hex_nut, threshold $threshold" \
+    "  112238 parameters in 164 tensors, F32"
+info unet.pckl "U-Net on the picture alone, width 4" "112238 parameters in 164 tensors"
+"$CAGEN" detect train "${options[@]}" --width 4 --steps 1 --validation 0 --out draem -q >/dev/null
+info draem "DRAEM, widths 4 and 2, 64x64 pixels, of hex_nut" "97109 parameters in 298 tensors"
+info draem/reconstructive.safetensors "DRAEM's reconstructive network, width 4" " in 134 tensors"
+info draem/discriminative.safetensors "DRAEM's discriminative network, width 2" " in 164 tensors"
+"$CAGEN" classify train --data data --size 32 --width 4 --steps 1 --batch 2 --dtype f32 --out classifier -q >/dev/null
+info classifier "ResNet-18, width 4, 5 classes (good, chipped_corner, crack, rust, scratch), 32x32 pixels" " in 102 tensors"
+info classifier/model.safetensors "ResNet-18, width 4, 5 classes" " in 102 tensors"
+mkdir broken
+cp undisturbed/*.* broken/
+sed -i 's/"width": 4/"width": 5/' broken/config.json
+! "$CAGEN" info broken >stdout || fail "a detector of another width is sound"
+grep -q "problem: encoder_segment.block1.0.weight is \[4, 3, 3, 3\] instead of \[5, 3, 3, 3\]" stdout || fail "$(cat stdout)"
+refused "nothing known" 1 "none of a U-Net, ControlNet, VAE, CLIP text encoder, detector or classifier" \
+    "$CAGEN" info undisturbed/state.safetensors
+
+echo "== what cannot be is told in one line"
+refused "network" 2 "--network is draem or unet" train refused --network resnet
+refused "width" 2 "--width must be 1 to 1024" train refused --width 0
+refused "DRAEM's width" 2 "--width must be an even number" train refused --network draem --width 3
+refused "evaluate's network" 2 "evaluate: --network is draem or unet" evaluate x --network resnet
+refused "another network's state" 1 "other parameters" train draem --resume
+refused "another shape" 1 "encoder_segment.block1.0.weight is [4, 3, 3, 3] instead of [5, 3, 3, 3]" test_it broken
+sed -i 's/UNetSegmenter/UNet2DConditionModel/' broken/config.json
+refused "another model" 1 "no detector" test_it broken
+cp undisturbed/config.json broken/
+head -c 1000 undisturbed/model.safetensors >broken/model.safetensors
+refused "half a file" 1 "broken/model.safetensors" test_it broken
+refused "half a DRAEM" 1 "the second file of a DRAEM detector" test_it draem/discriminative.safetensors
+refused "a classifier" 1 "nor those of a U-Net" test_it classifier/model.safetensors
