@@ -25,3 +25,9 @@ void cg_interval(double *values, gsize count, double *low, double *high)
     *low = percentile(values, count, 0.025);
     *high = percentile(values, count, 0.975);
 }
+
+CgEstimate cg_estimate(double value, double variance)
+{
+    const double reach = 1.959963984540054 * sqrt(variance);
+    return (CgEstimate){value, value - reach, value + reach};
+}

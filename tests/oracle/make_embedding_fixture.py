@@ -63,6 +63,48 @@ def frechet(a, b):
     return ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(sa + sb - 2 * root)
 
 
+def frechet_variance(a, b):
+    """Of the distance, by its derivative (differences of 1e-5) in the direction of each picture."""
+
+    def moments(x, weights):
+        mean = weights @ x
+        return mean, (x - mean) * np.sqrt(weights * len(x) / (len(x) - 1))[:, None]
+
+    def at(x, y, i, step):
+        weights = np.full(len(x), (1 - step) / len(x))
+        weights[i] += step
+        (ma, xa), (mb, xb) = moments(x, weights), moments(y, np.full(len(y), 1 / len(y)))
+        root = np.linalg.svd(xa @ xb.T, compute_uv=False).sum()
+        return ((ma - mb) ** 2).sum() + (xa**2).sum() + (xb**2).sum() - 2 * root
+
+    total = 0
+    for x, y in ((a, b), (b, a)):
+        moves = [(at(x, y, i, 1e-5) - at(x, y, i, -1e-5)) / 2e-5 for i in range(len(x))]
+        total += np.var(moves, ddof=1) / len(x)
+    return total
+
+
+def inception_score(logits):
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    kl = (p * np.log(p / p.mean(0))).sum(1)
+    return np.exp(kl.mean()), kl.std(ddof=1) / np.sqrt(len(kl))
+
+
+def clusters(x, shots):
+    """Nearest shot of each row; mean distance of all pairs of each cluster; their mean; its error as a
+    mean over pairs has it, from the means of each row's pairs."""
+    squared = euclidean_distances(x, squared=True)
+    nearest = euclidean_distances(x, shots, squared=True).argmin(1)
+    means, variance = [], 0
+    for k in range(len(shots)):
+        part = squared[np.ix_(nearest == k, nearest == k)]
+        n = len(part)
+        means.append(part[np.triu_indices(n, 1)].mean())
+        variance += 4 * np.var(part.sum(1) / (n - 1), ddof=1) / n
+    return nearest, means, np.mean(means), np.sqrt(variance) / len(shots)
+
+
 def kernel_distance(a, b):
     """As torch-fidelity's polynomial_mmd."""
 
@@ -95,6 +137,9 @@ def main():
     exact, near = affinities(x)
     kl, grad = gradient(y, exact)
     pca = PCA(3, svd_solver="full").fit(x)
+    wide = np.hstack([a[:9], a[9:18]]), np.hstack([b[:9], b[9:18]])
+    score, score_error = inception_score(a)
+    nearest, distances, diversity, diversity_error = clusters(a, b[:3])
     settings = dict(perplexity=PERPLEXITY, init="pca", method="exact", max_iter=1000)
     tsne = TSNE(n_components=2, **settings, n_iter_without_progress=1000, min_grad_norm=1e-12).fit(x)
     expected = {
@@ -111,7 +156,15 @@ def main():
         "tsne_kl": tsne.kl_divergence_,
         "trustworthiness": trustworthiness(x, y, n_neighbors=5),
         "frechet": frechet(a, b),
-        "frechet_wide": frechet(np.hstack([a[:9], a[9:18]]), np.hstack([b[:9], b[9:18]])),
+        "frechet_wide": frechet(*wide),
+        "frechet_variance": frechet_variance(a, b),
+        "frechet_wide_variance": frechet_variance(*wide),
+        "inception_score": score,
+        "inception_error": score_error,
+        "cluster_nearest": nearest.tolist(),
+        "cluster_distances": distances,
+        "cluster_diversity": diversity,
+        "cluster_error": diversity_error,
         "kernel_distance": kernel_distance(a, b),
         "two_sample_accuracy": two_sample_accuracy(a, b),
     }

@@ -3,8 +3,10 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "base/system.h"
+#include "embedding/clusters.h"
 #include "embedding/eigen.h"
 #include "embedding/frechet.h"
+#include "embedding/inception_score.h"
 #include "embedding/kernel_distance.h"
 #include "embedding/neighbours.h"
 #include "embedding/pca.h"
@@ -299,6 +301,90 @@ static void frechet_distance_of_few_pictures_is_that_of_scipy(void)
     g_assert_cmpfloat_with_epsilon(found, number("frechet_wide"), 1e-5);
 }
 
+static void assert_estimate(const CgEstimate *e, double value, double error, double limit)
+{
+    g_assert_cmpfloat_with_epsilon(e->value, value, limit);
+    g_assert_cmpfloat_with_epsilon((e->high - e->value) / 1.959963984540054, error, limit);
+}
+
+static void frechet_interval_is_that_of_the_derivatives(void)
+{
+    CgEstimate found, swapped;
+    g_autoptr(CgFeatures) a = group("a");
+    g_autoptr(CgFeatures) b = group("b");
+    g_assert_true(cg_frechet_estimate(a, b, &found, NULL));
+    assert_estimate(&found, number("frechet"), sqrt(number("frechet_variance")), 1e-6);
+    g_assert_true(cg_frechet_estimate(b, a, &swapped, NULL));
+    g_assert_cmpfloat_with_epsilon(found.high, swapped.high, 1e-8);
+    g_assert_cmpfloat_with_epsilon(found.low, 2 * found.value - found.high, 1e-12);
+
+    g_autoptr(CgFeatures) few_a = wide(a);
+    g_autoptr(CgFeatures) few_b = wide(b);
+    g_assert_true(cg_frechet_estimate(few_a, few_b, &found, NULL));
+    assert_estimate(&found, number("frechet_wide"), sqrt(number("frechet_wide_variance")), 1e-4);
+}
+
+static void inception_score_is_that_of_its_formula(void)
+{
+    g_autoptr(CgFeatures) logits = group("a");
+    const CgEstimate e = cg_inception_score(logits->values, logits->count, logits->width);
+    const double reach = 1.959963984540054 * number("inception_error");
+    g_assert_cmpfloat_with_epsilon(e.value, number("inception_score"), 1e-9);
+    g_assert_cmpfloat_with_epsilon(e.high, e.value * exp(reach), 1e-9);
+    g_assert_cmpfloat_with_epsilon(e.low, e.value / exp(reach), 1e-9);
+}
+
+static void inception_score_is_one_to_the_number_of_classes(void)
+{
+    const float same[] = {3, 1, 3, 1, 3, 1}, apart[] = {900, 0, 0, 0, 900, 0, 0, 0, 900};
+    CgEstimate e = cg_inception_score(same, 3, 2);
+    g_assert_cmpfloat_with_epsilon(e.value, 1, 1e-12);
+    e = cg_inception_score(apart, 3, 3);
+    g_assert_cmpfloat_with_epsilon(e.value, 3, 1e-12);
+    e = cg_inception_score(apart, 1, 3);
+    g_assert_cmpfloat_with_epsilon(e.value, 1, 1e-12);
+    g_assert_true(isnan(e.low) && isnan(e.high));
+}
+
+static void clusters_are_those_of_all_pairs(void)
+{
+    g_auto(CgClusters) found = {0};
+    g_autoptr(CgFeatures) a = group("a");
+    g_autoptr(CgFeatures) b = group("b");
+    CgFeatures shots = {3, b->width, b->values};
+    g_assert_true(cg_clusters_measure(a, &shots, &found, NULL));
+    const json_t *nearest = json_object_get(expected, "cluster_nearest");
+    for (size_t i = 0; i < a->count; i++)
+        g_assert_cmpint(found.nearest[i], ==, json_integer_value(json_array_get(nearest, i)));
+    double distances[3];
+    for (int k = 0; k < 3; k++)
+        distances[k] = found.clusters[k].distance;
+    assert_equal(distances, "cluster_distances", 1e-9);
+    assert_estimate(&found.diversity, number("cluster_diversity"), number("cluster_error"), 1e-9);
+}
+
+static void copies_of_the_shots_have_no_diversity(void)
+{
+    const float twice[] = {1, 2, 5, 6, 1, 2, 5, 6, 1, 2}, far[] = {5, 6, 1, 2, 90, 90};
+    CgFeatures f = {5, 2, (float *)(guintptr)twice}, shots = {3, 2, (float *)(guintptr)far};
+    g_auto(CgClusters) found = {0};
+    g_assert_true(cg_clusters_measure(&f, &shots, &found, NULL));
+    g_assert_cmpfloat(found.diversity.value, ==, 0);
+    g_assert_cmpuint(found.clusters[1].count, ==, 3);
+    g_assert_cmpuint(found.clusters[2].count, ==, 0);
+    g_assert_true(isnan(found.clusters[2].distance));
+    g_assert_true(isnan(found.diversity.low)); /* a cluster of two says nothing about its error */
+}
+
+static void clusters_of_one_picture_each_have_no_pairs(void)
+{
+    const float apart[] = {1, 2, 5, 6};
+    CgFeatures f = {2, 2, (float *)(guintptr)apart};
+    g_auto(CgClusters) found = {0};
+    g_assert_true(cg_clusters_measure(&f, &f, &found, NULL));
+    g_assert_true(isnan(found.diversity.value));
+}
+
 static void kernel_distance_is_the_unbiased_one(void)
 {
     const CgKernelOptions options = {.draws = 200, .subsets = 10, .subset_size = 1000, .seed = 1};
@@ -399,6 +485,12 @@ int main(int argc, char **argv)
     ADD(trustworthiness_is_that_of_scikit_learn);
     ADD(frechet_distance_is_that_of_scipy);
     ADD(frechet_distance_of_few_pictures_is_that_of_scipy);
+    ADD(frechet_interval_is_that_of_the_derivatives);
+    ADD(inception_score_is_that_of_its_formula);
+    ADD(inception_score_is_one_to_the_number_of_classes);
+    ADD(clusters_are_those_of_all_pairs);
+    ADD(copies_of_the_shots_have_no_diversity);
+    ADD(clusters_of_one_picture_each_have_no_pairs);
     ADD(kernel_distance_is_the_unbiased_one);
     ADD(kernel_distance_of_published_example);
     ADD(subsets_spread_around_the_value);
