@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/compared.h"
 #include "cli/options.h"
 #include "pipeline/figures.h"
 #include "pipeline/likeness.h"
@@ -19,8 +20,9 @@
 
 typedef struct {
     CgCliCompute compute;
-    char **groups, **which;
-    char *data, *good, *real, *category, *out, *features, *init;
+    CgCliCompared compared;
+    char **which;
+    char *out, *features, *init;
     int rows, columns, cell, count, iterations, bootstrap, thumbnails;
     double perplexity, angle;
     gboolean whole;
@@ -29,11 +31,11 @@ typedef struct {
 
 static void options_clear(Options *o)
 {
-    char *const text[] = {o->data, o->good, o->real, o->category, o->out, o->features, o->init};
     cg_cli_compute_clear(&o->compute);
-    for (size_t i = 0; i < G_N_ELEMENTS(text); i++)
-        g_free(text[i]);
-    g_strfreev(o->groups);
+    cg_cli_compared_clear(&o->compared);
+    g_free(o->out);
+    g_free(o->features);
+    g_free(o->init);
     g_strfreev(o->which);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -66,13 +68,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
                    .perplexity = 30,
                    .angle = -1};
     const GOptionEntry entries[] = {
-        {"group", 'g', 0, G_OPTION_ARG_FILENAME_ARRAY, &o->groups,
-         "a group of synthetic defects; again for each", "NAME=PATH"},
-        {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o->data,
-         "data set: its good and its defective images are two groups more", "DIR"},
-        {"good", 0, 0, G_OPTION_ARG_FILENAME, &o->good, "or good ones from here", "PATH"},
-        {"real", 0, 0, G_OPTION_ARG_FILENAME, &o->real, "or real defects from here", "PATH"},
-        {"category", 'c', 0, G_OPTION_ARG_FILENAME, &o->category, "only this category", "NAME"},
+        CG_CLI_COMPARED_ENTRIES(&o->compared),
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "folder to write to (default: .)", "DIR"},
         {"rows", 0, 0, G_OPTION_ARG_INT, &o->rows, "1, 2: rows (default: 4)", "N"},
         {"columns", 0, 0, G_OPTION_ARG_INT, &o->columns, "2: most prompts (default: 6)", "N"},
@@ -110,9 +106,9 @@ static gboolean check_options(const Options *o, GError **error)
 {
     if (!o->which || o->which[1] || strlen(o->which[0]) != 1 || !strchr("124", *o->which[0]))
         return usage(error, "which figure: 1, 2 or 4");
-    if (!o->groups)
+    if (!o->compared.groups)
         return usage(error, "at least one --group NAME=PATH is needed");
-    if (*o->which[0] == '2' && o->groups[1])
+    if (*o->which[0] == '2' && o->compared.groups[1])
         return usage(error, "figure 2 is of one --group");
     if (o->rows < 1 || o->rows > MAX_ROWS || o->columns < 2 || o->columns > MAX_COLUMNS)
         return usage(error, "--rows can be 1 to 200, --columns 2 to 32");
@@ -138,42 +134,6 @@ static gboolean check_options(const Options *o, GError **error)
 }
 
 /* ---- groups */
-
-static CgGroup *open_group(const Options *o, const char *argument, GError **error)
-{
-    const char *equals = strchr(argument, '=');
-    if (!equals || equals == argument || !equals[1]) {
-        usage(error, "--group is NAME=PATH");
-        return NULL;
-    }
-    g_autofree char *name = g_strndup(argument, (gsize)(equals - argument));
-    return cg_group_open(name, equals + 1, CG_GROUP_DEFECTIVE, o->category, error);
-}
-
-/* The groups of --group. */
-static GPtrArray *open_groups(const Options *o, GError **error)
-{
-    g_autoptr(GPtrArray) groups = g_ptr_array_new_with_free_func((GDestroyNotify)cg_group_free);
-    for (char **argument = o->groups; *argument; argument++) {
-        CgGroup *g = open_group(o, *argument, error);
-        if (!g)
-            return NULL;
-        g_ptr_array_add(groups, g);
-    }
-    return g_steal_pointer(&groups);
-}
-
-/* The group of good or of defective pictures; *GROUP NULL when none was given. */
-static gboolean open_real(const Options *o, CgGroupKind kind, CgGroup **group, GError **error)
-{
-    const char *given = kind == CG_GROUP_GOOD ? o->good : o->real;
-    const char *path = given ? given : o->data;
-    *group = NULL;
-    if (path)
-        *group = cg_group_open(kind == CG_GROUP_GOOD ? "normal" : "real", path, kind, o->category,
-                               error);
-    return *group || !path;
-}
 
 static gboolean need_pictures(GPtrArray *groups, GError **error)
 {
@@ -204,8 +164,9 @@ static gboolean save_sheet(const Options *o, const CgImage *sheet, const char *n
 static gboolean draw_samples(const Options *o, GError **error)
 {
     g_autoptr(CgGroup) real = NULL;
-    g_autoptr(GPtrArray) groups = open_groups(o, error);
-    if (!groups || !need_pictures(groups, error) || !open_real(o, CG_GROUP_DEFECTIVE, &real, error))
+    g_autoptr(GPtrArray) groups = cg_cli_compared_groups(&o->compared, "figure", error);
+    if (!groups || !need_pictures(groups, error) ||
+        !cg_cli_compared_open(&o->compared, CG_GROUP_DEFECTIVE, &real, error))
         return FALSE;
     g_autoptr(CgImage) sheet = cg_figure_samples(groups, real, o->rows, o->cell, error);
     return save_sheet(o, sheet, "figure1.png", error);
@@ -213,7 +174,7 @@ static gboolean draw_samples(const Options *o, GError **error)
 
 static gboolean draw_prompts(const Options *o, GError **error)
 {
-    g_autoptr(GPtrArray) groups = open_groups(o, error);
+    g_autoptr(GPtrArray) groups = cg_cli_compared_groups(&o->compared, "figure", error);
     if (!groups || !need_pictures(groups, error))
         return FALSE;
     g_autoptr(CgImage) sheet =
@@ -235,7 +196,7 @@ static gboolean save_likeness(const Options *o, const CgLikeness *l, GError **er
     static const char *const pictures[] = {"figure4.png", "figure4.svg", "figure4.pdf"};
     for (size_t i = 0; i < G_N_ELEMENTS(pictures); i++) {
         g_autofree char *path = out_path(o, pictures[i]);
-        if (!cg_likeness_draw(l, o->category, path, error))
+        if (!cg_likeness_draw(l, o->compared.category, path, error))
             return FALSE;
         printf("%s\n", path);
     }
@@ -255,31 +216,25 @@ static gboolean save_likeness(const Options *o, const CgLikeness *l, GError **er
 static gboolean describe(const Options *o, CgGroup *g, const CgClassifier *classifier,
                          GError **error)
 {
+    const CgGroupView view = o->whole ? CG_VIEW_WHOLE : CG_VIEW_WINDOW;
     if (g->features)
         return TRUE;
-    return classifier ? cg_group_describe(g, classifier, !o->whole, error)
-                      : cg_group_describe_pixels(g, !o->whole, error);
+    return classifier ? cg_group_describe(g, classifier, view, NULL, error)
+                      : cg_group_describe_pixels(g, view, error);
 }
 
-/* Thins out groups and describes them. Good pictures have no masks: REAL (nullable) lends its own.
- */
-static gboolean prepare(const Options *o, GPtrArray *groups, const CgGroup *real, GError **error)
+static gboolean describe_all(const Options *o, GPtrArray *groups, GError **error)
 {
-    CgEngine *engine;
+    g_autoptr(CgEngine) engine = NULL;
     CgDType dtype;
     g_autoptr(CgClassifier) classifier = NULL;
     if (o->features && !g_str_equal(o->features, "pixels") &&
         (!cg_cli_compute_start(&o->compute, &engine, &dtype, error) ||
          !(classifier = cg_classifier_open(engine, dtype, o->features, error))))
         return FALSE;
-    for (guint i = groups->len; i-- > 0;) {
-        CgGroup *g = g_ptr_array_index(groups, i);
-        cg_group_thin_out(g, (guint)o->count);
-        if (real && g != real)
-            cg_group_lend_masks(g, real);
-        if (!describe(o, g, classifier, error))
+    for (guint i = 0; i < groups->len; i++)
+        if (!describe(o, g_ptr_array_index(groups, i), classifier, error))
             return FALSE;
-    }
     return TRUE;
 }
 
@@ -309,22 +264,15 @@ static CgTsne tsne_settings(const Options *o, GPtrArray *groups)
 
 static gboolean draw_likeness(const Options *o, GError **error)
 {
-    CgGroup *good = NULL, *real = NULL;
-    g_autoptr(GPtrArray) groups = open_groups(o, error);
-    if (!groups || !open_real(o, CG_GROUP_DEFECTIVE, &real, error))
-        return FALSE;
-    if (real)
-        g_ptr_array_insert(groups, 0, real);
-    if (!open_real(o, CG_GROUP_GOOD, &good, error))
-        return FALSE;
-    if (good)
-        g_ptr_array_insert(groups, 0, good);
-    if (!prepare(o, groups, real, error))
+    int good, real;
+    g_autoptr(GPtrArray) groups =
+        cg_cli_compared_all(&o->compared, "figure", (guint)o->count, &good, &real, error);
+    if (!groups || !describe_all(o, groups, error))
         return FALSE;
     g_autofree char *features = features_name(o, groups);
     g_auto(CgLikeness) l = {.groups = groups,
-                            .good = good ? 0 : -1,
-                            .real = real ? (good ? 1 : 0) : -1,
+                            .good = good,
+                            .real = real,
                             .features = features,
                             .tsne = tsne_settings(o, groups),
                             .draws = (guint)o->bootstrap,

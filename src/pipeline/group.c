@@ -1,8 +1,6 @@
 #include "pipeline/group.h"
 
 #include "base/error.h"
-#include "base/log.h"
-#include "base/system.h"
 #include "datasets/dataset.h"
 #include "pipeline/manifest.h"
 
@@ -178,110 +176,4 @@ CgImage *cg_group_crop(const CgImage *image, const CgImage *mask)
     const int x = CLAMP((left + right + 1 - side) / 2, 0, image->width - side);
     const int y = CLAMP((top + bottom + 1 - side) / 2, 0, image->height - side);
     return cg_image_crop(image, x, y, side, side);
-}
-
-static CgImage *load_part(const CgGroupImage *source, gboolean around_mask, GError **error)
-{
-    g_autoptr(CgImage) image = cg_image_load(source->image, NULL, error);
-    if (!image || !around_mask || !source->mask)
-        return g_steal_pointer(&image);
-    g_autoptr(CgImage) mask = cg_image_load_mask(source->mask, error);
-    if (!mask)
-        return NULL;
-    if (source->lent) {
-        g_autoptr(CgImage) fitted = cg_image_resize_nearest(mask, image->width, image->height);
-        return cg_group_crop(image, fitted);
-    }
-    if (mask->width != image->width || mask->height != image->height) {
-        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d", source->mask,
-                    mask->width, mask->height, source->image, image->width, image->height);
-        return NULL;
-    }
-    return cg_group_crop(image, mask);
-}
-
-static gboolean describe_pixels(const CgGroupImage *source, gboolean around_mask, float *row,
-                                GError **error)
-{
-    g_autoptr(CgImage) part = load_part(source, around_mask, error);
-    if (!part)
-        return FALSE;
-    g_autoptr(CgImage) small = cg_image_resize(part, CG_GROUP_PIXELS, CG_GROUP_PIXELS);
-    g_autoptr(CgImage) rgb = cg_image_to_rgb(small);
-    for (int i = 0; i < 3 * CG_GROUP_PIXELS * CG_GROUP_PIXELS; i++)
-        row[i] = rgb->pixels[i] / 255.0f;
-    return TRUE;
-}
-
-gboolean cg_group_describe_pixels(CgGroup *g, gboolean around_masks, GError **error)
-{
-    g_autoptr(CgFeatures) f =
-        cg_features_new(g->images->len, 3 * CG_GROUP_PIXELS * CG_GROUP_PIXELS);
-    GError *first = NULL;
-#pragma omp parallel for schedule(dynamic) num_threads(cg_threads())
-    for (guint i = 0; i < g->images->len; i++) {
-        GError *mine = NULL;
-        if (!g_atomic_pointer_get(&first) && cg_cancel_check(&mine) &&
-            describe_pixels(cg_group_image(g, i), around_masks, cg_features_row(f, i), &mine))
-            continue;
-#pragma omp critical(cg_group_error)
-        if (mine && !first)
-            g_atomic_pointer_set(&first, g_steal_pointer(&mine));
-        g_clear_error(&mine);
-    }
-    if (first) {
-        g_propagate_error(error, first);
-        return FALSE;
-    }
-    g->features = g_steal_pointer(&f);
-    return TRUE;
-}
-
-/* ---- by a network */
-
-#define BATCH 32
-
-/* COUNT pictures from FIRST on, as the network wants them, into IMAGES. */
-static gboolean load_batch(const CgGroup *g, guint first, guint count, int size,
-                           gboolean around_masks, GPtrArray *images, GError **error)
-{
-    for (guint i = first; i < first + count; i++) {
-        g_autoptr(CgImage) part = load_part(cg_group_image(g, i), around_masks, error);
-        if (!part)
-            return FALSE;
-        g_autoptr(CgImage) rgb = cg_image_to_rgb(part);
-        g_ptr_array_add(images, cg_image_resize(rgb, size, size));
-    }
-    return TRUE;
-}
-
-static gboolean describe_batch(const CgGroup *g, const CgClassifier *classifier, guint first,
-                               guint count, gboolean around_masks, CgFeatures *f, GError **error)
-{
-    g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func((GDestroyNotify)cg_image_free);
-    g_autoptr(CgTensor) found = NULL;
-    if (!load_batch(g, first, count, classifier->input.size, around_masks, images, error) ||
-        !cg_classifier_run(classifier, (const CgImage *const *)images->pdata, count, &found, NULL,
-                           error))
-        return FALSE;
-    memcpy(cg_features_row(f, first), cg_tensor_f32(found), count * f->width * sizeof *f->values);
-    return TRUE;
-}
-
-gboolean cg_group_describe(CgGroup *g, const CgClassifier *classifier, gboolean around_masks,
-                           GError **error)
-{
-    const guint n = g->images->len;
-    const size_t width = (size_t)cg_resnet_classifier_feature_count(&classifier->model->config);
-    g_autoptr(CgFeatures) f = cg_features_new(n, width);
-    g_autoptr(CgProgress) progress = cg_progress_new("features", n);
-    for (guint i = 0; i < n; i += BATCH) {
-        const guint count = MIN(BATCH, n - i);
-        if (!cg_cancel_check(error) ||
-            !describe_batch(g, classifier, i, count, around_masks, f, error))
-            return FALSE;
-        cg_progress_update(progress, i + count, g->name);
-    }
-    g->features = g_steal_pointer(&f);
-    return TRUE;
 }

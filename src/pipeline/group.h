@@ -3,7 +3,7 @@
  *
  *     g_autoptr(CgGroup) g = cg_group_open("CAGen", "out/", CG_GROUP_DEFECTIVE, NULL, error);
  *     cg_group_thin_out(g, 500);
- *     cg_group_describe(g, classifier, TRUE, error);
+ *     cg_group_describe(g, classifier, CG_VIEW_WINDOW, NULL, error);
  *     ... g->features ...
  */
 #ifndef CG_PIPELINE_GROUP_H
@@ -11,6 +11,7 @@
 
 #include "embedding/features.h"
 #include "image/image.h"
+#include "models/lpips.h"
 #include "pipeline/classifier.h"
 
 typedef struct {
@@ -55,15 +56,35 @@ void cg_group_lend_masks(CgGroup *group, const CgGroup *from);
  * longer side; the whole picture without MASK (NULL). */
 CgImage *cg_group_crop(const CgImage *image, const CgImage *mask);
 
+/* What of a picture is looked at. */
+typedef enum {
+    CG_VIEW_WHOLE,
+    CG_VIEW_WINDOW, /* the part around its mask: cg_group_crop */
+    CG_VIEW_MASKED, /* of it, what is in the mask; the rest has ImageNet's mean colour, which is
+                       zero to networks */
+    CG_VIEW_COUNT
+} CgGroupView;
+const char *cg_group_view_name(CgGroupView view); /* "whole", "window", "masked" */
+
+/* Picture I as VIEW has it, RGB. Pictures without mask are whole in all views. CG_ERROR_SHAPE when
+ * the mask has another size, unless it is lent. */
+CgImage *cg_group_load(const CgGroup *group, guint i, CgGroupView view, GError **error);
+
 /* The side to which pictures are shrunk where their pixels are the features. */
 #define CG_GROUP_PIXELS 16
 
-/* Fills the features of a group that has pictures: the colours (0 to 1) of each, shrunk to
- * CG_GROUP_PIXELS; AROUND_MASKS: of the part around its mask. Runs on all threads. */
-gboolean cg_group_describe_pixels(CgGroup *group, gboolean around_masks, GError **error);
+/* Fills the features of a group that has pictures, instead of those it has: the colours (0 to 1) of
+ * each, shrunk to CG_GROUP_PIXELS. Runs on all threads. */
+gboolean cg_group_describe_pixels(CgGroup *group, CgGroupView view, GError **error);
 
-/* The same by CLASSIFIER: what its network has before the last layer. With progress. */
-gboolean cg_group_describe(CgGroup *group, const CgClassifier *classifier, gboolean around_masks,
-                           GError **error);
+/* The same by CLASSIFIER: what its network has before the last layer. *LOGITS (nullable) of its
+ * classes, [images, classes]. With progress. */
+gboolean cg_group_describe(CgGroup *group, const CgClassifier *classifier, CgGroupView view,
+                           CgTensor **logits, GError **error);
+
+/* The LPIPS vectors of pictures squeezed to SIDE x SIDE, by LPIPS in f32. CG_ERROR_MEMORY when they
+ * do not fit; with progress. */
+CgFeatures *cg_group_perceive(const CgGroup *group, CgEngine *engine, const CgLpips *lpips,
+                              int side, CgGroupView view, GError **error);
 
 #endif

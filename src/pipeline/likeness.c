@@ -44,7 +44,7 @@ static gboolean measure_row(const CgLikeness *l, guint i, CgLikenessRow *row, GE
     const CgFeatures *real = group_at(l, (guint)l->real)->features;
     const CgFeatures *good = l->good >= 0 ? group_at(l, (guint)l->good)->features : NULL;
     const CgKernelOptions kernel = {.draws = l->draws, .seed = l->seed};
-    if (!cg_frechet_distance(f, real, &row->frechet, error) ||
+    if (!cg_frechet_estimate(f, real, &row->frechet, error) ||
         !cg_kernel_distance(f, real, &kernel, &row->kernel, error) ||
         !cg_two_sample_accuracy(f, real, l->seed, &row->accuracy, error))
         return FALSE;
@@ -59,7 +59,8 @@ static gboolean measure_rows(CgLikeness *l, GError **error)
     l->rows = g_new0(CgLikenessRow, l->groups->len);
     for (guint i = 0; i < l->groups->len; i++) {
         CgLikenessRow *row = &l->rows[i];
-        row->frechet = row->centroid = row->share.mean = row->accuracy.mean = NAN;
+        row->frechet = cg_estimate(NAN, NAN);
+        row->centroid = row->share.mean = row->accuracy.mean = NAN;
         row->kernel = (CgKernelDistance){NAN, NAN, NAN, NAN, NAN};
         if (l->real >= 0 && i != (guint)l->real && !measure_row(l, i, row, error)) {
             g_prefix_error(error, "%s: ", group_at(l, i)->name);
@@ -237,7 +238,7 @@ static json_t *row_json(const CgLikeness *l, guint i)
                                                         : "synthetic"));
     if (l->real < 0 || (int)i == l->real)
         return o;
-    json_object_set_new(o, "frechet", number(r->frechet));
+    json_object_set_new(o, "frechet", interval(r->frechet.value, r->frechet.low, r->frechet.high));
     json_object_set_new(o, "kernel", interval(r->kernel.value, r->kernel.low, r->kernel.high));
     json_object_set_new(o, "two_sample_accuracy",
                         interval(r->accuracy.mean, r->accuracy.low, r->accuracy.high));
@@ -320,7 +321,7 @@ char *cg_likeness_markdown(const CgLikeness *l)
         const CgLikenessRow *r = &l->rows[i];
         add_name(out, group_at(l, i)->name);
         g_string_append_printf(out, " | %zu", group_at(l, i)->features->count);
-        add_interval(out, r->frechet, NAN, NAN);
+        add_interval(out, r->frechet.value, r->frechet.low, r->frechet.high);
         add_interval(out, r->kernel.value, r->kernel.low, r->kernel.high);
         add_interval(out, r->accuracy.mean, r->accuracy.low, r->accuracy.high);
         add_interval(out, r->share.mean, r->share.low, r->share.high);
@@ -329,10 +330,12 @@ char *cg_likeness_markdown(const CgLikeness *l)
     }
     g_string_append_printf(
         out,
-        "\nFeatures: %s. Distances are to the group of real defects; 95 %% intervals by %u draws.\n"
+        "\nFeatures: %s. Distances are to the group of real defects, with 95 %% intervals. Fréchet "
+        "distances "
+        "grow as groups shrink: compare groups of one size.\n"
         "Told apart: accuracy of the nearest neighbour, 0.5 is not at all. Real neighbours: share "
         "of real defects among the %d nearest real pictures.\nCentroid: distance of means, the "
         "good pictures' being 1. t-SNE: divergence %.3f, trustworthiness %.3f.\n",
-        l->features, l->draws, CG_LIKENESS_NEIGHBOURS, l->divergence, l->trust);
+        l->features, CG_LIKENESS_NEIGHBOURS, l->divergence, l->trust);
     return g_string_free(out, FALSE);
 }

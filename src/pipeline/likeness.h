@@ -4,7 +4,8 @@
  * All numbers are of the features themselves, not of the plane. Against the real defects, for each
  * other group:
  *
- * - frechet: Frechet distance (embedding/frechet.h); comparable between groups of one size alone
+ * - frechet: Frechet distance with its interval (embedding/frechet.h); comparable between groups of
+ *   one size alone
  *
  * - kernel: kernel distance, unbiased, with its interval (embedding/kernel_distance.h)
  *
@@ -20,6 +21,7 @@
 
 #include "embedding/kernel_distance.h"
 #include "embedding/tsne.h"
+#include "metrics/interval.h"
 #include "metrics/mean.h"
 #include "pipeline/group.h"
 
@@ -28,7 +30,8 @@
 #define CG_LIKENESS_NEIGHBOURS 10
 
 typedef struct {
-    double frechet, centroid; /* NaN: undefined */
+    CgEstimate frechet; /* NaN: undefined */
+    double centroid;
     CgKernelDistance kernel;
     CgMeanInterval accuracy, share; /* share: mean NaN without good pictures */
 } CgLikenessRow;

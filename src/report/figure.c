@@ -53,7 +53,11 @@ gboolean cg_page_add_figure(CgPage *page, const char *path, GError **error)
     if (!g_str_has_suffix(file, ".json"))
         return add_picture(page, file, error);
     g_autoptr(json_t) json = cg_json_load(file, error);
-    return json && cg_page_add_plane(page, json, file, error);
+    if (!json)
+        return FALSE;
+    return g_strcmp0(cg_page_text(json, "format"), "cagen quality") == 0
+               ? cg_page_add_quality(page, json, file, error)
+               : cg_page_add_plane(page, json, file, error);
 }
 
 /* ---- a plane */
@@ -264,7 +268,7 @@ static void add_names(GString *out, const json_t *json, const GArray *points)
 
 /* ---- its numbers */
 
-static void add_number(GString *out, const json_t *value)
+void cg_page_estimate_cell(GString *out, const json_t *value)
 {
     if (json_is_number(value)) {
         cg_html_number_cell(out, "%.3f", json_number_value(value));
@@ -302,14 +306,15 @@ static void add_numbers(GString *out, const json_t *json)
         cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
                             json_integer_value(json_object_get(group, "count")));
         for (gsize k = 0; k < G_N_ELEMENTS(keys); k++)
-            add_number(out, json_object_get(group, keys[k]));
+            cg_page_estimate_cell(out, json_object_get(group, keys[k]));
         g_string_append(out, "</tr>\n");
     }
     g_string_append(out,
                     "</tbody></table></div>\n<p class=\"note\">Distances are from the real "
-                    "defects, with intervals of 95 %. Told apart: accuracy of the nearest "
-                    "neighbour, 0.5 is not at all. Real neighbours: share of real defects among "
-                    "the nearest real pictures. Centroid: distance of means, the good pictures' "
+                    "defects, with intervals of 95 %; Fréchet distances grow as groups "
+                    "shrink. Told apart: accuracy of the nearest neighbour, 0.5 is not at all. "
+                    "Real neighbours: share of real defects among the nearest real pictures. "
+                    "Centroid: distance of means, the good pictures' "
                     "being 1. Features: ");
     cg_html_text(out, cg_page_text(json, "features"));
     g_string_append_printf(out, ". Divergence of the plane %.3f, its trustworthiness %.3f.</p>\n",

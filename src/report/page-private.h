@@ -29,6 +29,10 @@ gboolean cg_page_add_evaluation(CgPage *page, const char *path, GError **error);
 gboolean cg_page_add_figure(CgPage *page, const char *path, GError **error);
 /* An interactive figure of what cg_likeness_json wrote. */
 gboolean cg_page_add_plane(CgPage *page, const json_t *json, const char *path, GError **error);
+/* A table of what cg_quality_json wrote. */
+gboolean cg_page_add_quality(CgPage *page, const json_t *json, const char *path, GError **error);
+/* <td> of a number, or of an object with "value", "low" and "high". */
+void cg_page_estimate_cell(GString *out, const json_t *value);
 /* Licences and notes that lie in FOLDER. */
 void cg_page_add_licences(CgPage *page, const char *folder);
 

@@ -36,9 +36,20 @@ for file in figure4.png figure4-pictures.png figure4.svg figure4.json figure4.md
     same_files four1/$file four3/$file
 done
 [ -s four1/figure4.pdf ] || fail "no PDF"
-grep -q '^| a\\|<b> | 12 | [0-9.]* | .* to .* |' four1/figure4.md || fail "no row of numbers"
+grep -q '^| a\\|<b> | 12 | [0-9.]* ([0-9.]* to [0-9.]*) | .* to .* |' four1/figure4.md || fail "no row of numbers"
 is "points" "$(grep -o '\[[0-3],-\?[0-9.]*,-\?[0-9.]*,"' four1/figure4.json | wc -l)" \
     "$(grep -o '"count":[0-9]*' four1/figure4.json | awk -F: '{n += $2} END {print n}')"
+
+# By a network of the user's: other features than pixels, the same on one thread and on three.
+"$CAGEN" classify train -q --data drawn --part all --size 32 --width 4 --steps 2 --batch 2 --dtype f32 \
+    --out net >/dev/null
+for threads in 1 3; do
+    "$CAGEN" figure 4 -q --data drawn "${groups[@]}" --features net --perplexity 5 --iterations 20 \
+        --bootstrap 20 --dtype f32 --threads $threads --out net$threads >/dev/null
+done
+same_files net1/figure4.json net3/figure4.json
+grep -q '"features":"net, of the part around the mask"' net1/figure4.json || fail "the features' name"
+grep -q '^| cut | 12 | [0-9.]* ([0-9.]* to [0-9.]*) | ' net1/figure4.md || fail "no interval of the Fréchet distance"
 
 # Features from files.
 make_npy() { # FILE ROWS FIRST: [rows, 2] f4
@@ -78,5 +89,6 @@ refused 2 "too few for a perplexity" 4 --group a=cut --real drawn --perplexity 3
 refused 1 "no normal image and mask with results for two prompts" 2 --group a=cut
 refused 1 "no defective images of category bolt" 4 --group a=cut --category bolt
 refused 1 "nowhere" 4 --group a=nowhere
+refused 1 "not a safetensors file" 4 --group a=cut --features four1/figure4.json
 : >empty.npy
 refused 1 "empty.npy" 4 --group a=empty.npy
