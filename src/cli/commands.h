@@ -17,6 +17,7 @@ int cg_cli_info(int argc, char **argv);
 int cg_cli_mask(int argc, char **argv);
 int cg_cli_metrics(int argc, char **argv);
 int cg_cli_figure(int argc, char **argv);
+int cg_cli_quality(int argc, char **argv);
 int cg_cli_report(int argc, char **argv);
 int cg_cli_model(int argc, char **argv);
 int cg_cli_reproduce(int argc, char **argv);

@@ -27,6 +27,7 @@ static const CgCliCommand commands[] = {
     {"evaluate", "train and test detectors with several methods, and compare them",
      cg_cli_evaluate},
     {"figure", "draw methods side by side, or as points with their distances", cg_cli_figure},
+    {"quality", "measure synthetic pictures: distances, Inception score, IC-LPIPS", cg_cli_quality},
     {"report", "write one HTML page of what was made and measured", cg_cli_report},
     {"reproduce", "the paper's experiment, from raw data to its table", cg_cli_reproduce},
     {"info", "tell what a model consists of, and what is wrong with it", cg_cli_info},

@@ -34,7 +34,8 @@ static const char description[] =
     "Each option may be given several times. What a PATH holds is found out: results and data "
     "sets\n"
     "by their files, trainings by journal.jsonl, tables of cagen evaluate, JSON of cagen metrics,\n"
-    "detect test and figure 4, pictures. ROC and PR curves are there where the JSON has them\n"
+    "detect test, figure 4 and quality, pictures. ROC and PR curves are there where the JSON has "
+    "them\n"
     "(--curves 200).\n\n"
     "The page needs no network and no other file; it shows in light and dark and can be "
     "printed.\n\n"
@@ -60,7 +61,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"evaluation", 'e', 0, G_OPTION_ARG_FILENAME_ARRAY, &o->parts[CG_PAGE_EVALUATION],
          "JSON of cagen metrics or detect test, or the folder of cagen evaluate", "PATH"},
         {"figure", 'f', 0, G_OPTION_ARG_FILENAME_ARRAY, &o->parts[CG_PAGE_FIGURE],
-         "picture, or figure4.json", "FILE"},
+         "picture, or JSON of cagen figure 4 or quality", "FILE"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "page to write (default: report.html)",
          "FILE.html"},
         {"title", 0, 0, G_OPTION_ARG_STRING, &o->title, "(default: Defects, made and found)",
