@@ -22,14 +22,19 @@ static gboolean same_size(const CgImage *a, const CgImage *b)
     return a->width == b->width && a->height == b->height;
 }
 
-double cg_image_rms(const CgImage *a, const CgImage *b)
+double cg_image_rms(const CgImage *a, const CgImage *b, const CgImage *mask)
 {
-    g_assert(same_size(a, b));
+    g_assert(same_size(a, b) && (!mask || (mask->channels == 1 && same_size(a, mask))));
     const size_t count = (size_t)a->width * (size_t)a->height;
     double sum = 0;
-    for (size_t i = 0; i < count; i++)
+    size_t looked_at = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (mask && !mask->pixels[i])
+            continue;
+        looked_at++;
         sum += pixel_difference(a, b, i);
-    return sqrt(sum / (double)count);
+    }
+    return looked_at ? sqrt(sum / (double)looked_at) : 0;
 }
 
 /* What the pixels add up to. */

@@ -61,9 +61,10 @@ gboolean cg_obedience_measure(const CgImage *reference, const CgImage *mask,
                               const CgImage *generated, int margin, double noise, CgObedience *out,
                               GError **error);
 
-/* Root mean square difference, in levels of 255, of A and B (of the same size): NOISE, from a
- * normal image and its reconstruction. */
-double cg_image_rms(const CgImage *a, const CgImage *b);
+/* Root mean square difference, in levels of 255, of A and B, of the same size: NOISE, from a normal
+ * image and its reconstruction. MASK (nullable, grey, the same size): only where it is not 0; 0
+ * where it is empty. */
+double cg_image_rms(const CgImage *a, const CgImage *b, const CgImage *mask);
 
 typedef struct {
     CgMeanInterval obedience, share, coverage;

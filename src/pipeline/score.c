@@ -37,24 +37,6 @@ gboolean cg_score_pictures(CgDenoiser *d, const CgModel *m, const CgGenerateSett
     return TRUE;
 }
 
-static double change_in_mask(const CgImage *normal, const CgImage *mask, const CgImage *made)
-{
-    const size_t count = (size_t)normal->width * (size_t)normal->height;
-    const size_t channels = (size_t)normal->channels;
-    double sum = 0;
-    size_t inside = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!mask->pixels[i])
-            continue;
-        inside++;
-        for (size_t c = i * channels; c < (i + 1) * channels; c++) {
-            const double d = (double)normal->pixels[c] - (double)made->pixels[c];
-            sum += d * d;
-        }
-    }
-    return inside ? sqrt(sum / (double)(inside * channels)) : 0;
-}
-
 static gboolean measure_obedience(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *s,
                                   const CgImage *mask, const CgGenerateResult *r, CgScores *scores,
                                   GError **error)
@@ -80,7 +62,7 @@ gboolean cg_scores_measure(CgDenoiser *d, const CgModel *m, const CgGenerateSett
                            const CgImage *normal, const CgImage *mask, const CgGenerateResult *r,
                            const CgScoreRules *rules, CgScores *scores, GError **error)
 {
-    *scores = (CgScores){.change = change_in_mask(normal, mask, r->image)};
+    *scores = (CgScores){.change = cg_image_rms(normal, r->image, mask)};
     return (!rules->obedience && rules->min_obedience <= 0) ||
            measure_obedience(d, m, s, mask, r, scores, error);
 }

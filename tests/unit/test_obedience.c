@@ -127,7 +127,7 @@ static void reconstruction_error_is_not_taken_for_change(void)
     add_noise(rebuilt, 6, 1);
     fill(made, LOW, LOW, 16, 16, 190);
     add_noise(made, 6, 2);
-    double noise = cg_image_rms(normal, rebuilt);
+    double noise = cg_image_rms(normal, rebuilt, NULL);
     g_assert_cmpfloat_with_epsilon(noise, 6, 0.1);
     /* Without being told about the noise much of it counts as change outside. */
     CgObedience told = measured(normal, made, noise), untold = measured(normal, made, 0);
@@ -145,7 +145,18 @@ static void grey_and_colour_go_together(void)
     fill(colour, LOW, LOW, 16, 16, 180);
     g_assert_cmpfloat(measured(grey, colour, 0).obedience, ==, 1);
     g_autoptr(CgImage) plain = flat(3, 103);
-    g_assert_cmpfloat(cg_image_rms(grey, plain), ==, 3);
+    g_assert_cmpfloat(cg_image_rms(grey, plain, NULL), ==, 3);
+}
+
+static void difference_is_taken_of_the_mask_alone(void)
+{
+    g_autoptr(CgImage) normal = flat(3, 100);
+    g_autoptr(CgImage) made = flat(3, 107);
+    g_autoptr(CgImage) mask = flat(1, 0);
+    fill(made, LOW, LOW, 16, 16, 120);
+    g_assert_cmpfloat(cg_image_rms(normal, made, mask), ==, 0);
+    fill(mask, LOW, LOW, 16, 16, 1);
+    g_assert_cmpfloat(cg_image_rms(normal, made, mask), ==, 20);
 }
 
 static void masks_without_inside_or_outside_are_refused(void)
