@@ -73,6 +73,18 @@ static void batch_clear(Batch *b)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
 
+/* A further try differs by its noise or its mask: one of them has to be drawn. */
+static gboolean check_tries(const CgBatchOptions *o, const CgJob *job, GError **error)
+{
+    if (o->tries <= 1 || !o->init_latents || job->shape)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "--tries makes an image anew with other noise, but --init-latents gives the noise, "
+                "and %s the mask; leave one of the two out, or draw masks with --shape",
+                job->mask);
+    return FALSE;
+}
+
 static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
 {
     g_autofree const char **categories = g_new(const char *, jobs->len);
@@ -82,7 +94,8 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
         Item item = {.job = job};
         if (!cg_job_settings(job, &item.settings, error) || !cg_job_name(job, error) ||
             !cg_denoise_check(b->model, &item.settings.denoise, error) ||
-            !cg_scores_check(&b->options->rules, &item.settings, error))
+            !cg_scores_check(&b->options->rules, &item.settings, error) ||
+            !check_tries(b->options, job, error))
             return FALSE;
         categories[i] = job->category;
         defects[i] = job->defect;

@@ -46,6 +46,20 @@ is "seed of a second try" "$(grep -o '"seed":[0-9]*' again.jsonl)" '"seed":1'
 "$CAGEN" generate --model model --controlnet controlnet --jobs again.jsonl --out again -q >/dev/null
 same_files changed/.dropped/nut/test/bent/000-1.png again/nut/test/bent/000.png
 
+echo "== a try that could not differ is not made"
+draw_mask mask.pgm 64 64 20 20 24 24
+once=(--model model --controlnet controlnet --normal nut/train/good/000.ppm --prompt "bent nut" --steps 2 --size 64 -q)
+"$CAGEN" generate "${once[@]}" --mask mask.pgm --save-latents noise.safetensors --out noise >/dev/null
+status=0
+"$CAGEN" generate "${once[@]}" --mask mask.pgm --init-latents noise.safetensors --min-change 255 --tries 2 --out same \
+    2>stderr >/dev/null || status=$?
+is "exit status" $status 2
+grep -q -- "--tries makes an image anew with other noise, but --init-latents gives the noise, and mask.pgm" stderr ||
+    fail "$(cat stderr)"
+"$CAGEN" generate "${once[@]}" --shape perlin --init-latents noise.safetensors --min-change 255 --tries 2 --out drawn >/dev/null
+is "tries with masks of their own" "$(rows '"kept":false' drawn)" 2
+! cmp -s drawn/.dropped/nut/test/bent/000-{0,1}.png || fail "the same picture twice"
+
 echo "== with fusion in every step there is nothing to measure obedience on"
 status=0
 generate stepwise --fuse step --obedience 2>stderr >/dev/null || status=$?
