@@ -4,6 +4,7 @@
 #include "models/detector_network.h"
 #include "ops/loss.h"
 #include "support/fixture.h"
+#include "support/network.h"
 #include "support/pseudo.h"
 
 #include <math.h>
@@ -19,11 +20,7 @@ typedef struct {
 } Setting;
 
 typedef struct {
-    CgSafetensors *expected;
-    CgEngine *engine;
-    CgStore *store;
-    CgTape *tape;
-    CgContext cx;
+    TestNetwork n;
     CgDetectorNetwork *model;
     CgTensor *clean, *picture, *mask, *small;
 } Fixture;
@@ -52,53 +49,15 @@ static void make_batch(Fixture *f)
     }
 }
 
-/* Whether NAME is the shift of a norm: the bias after a weight of one dimension. */
-static gboolean is_shift(const char *name, const CgShape *want)
-{
-    static gboolean after_norm;
-    if (g_str_has_suffix(name, ".weight"))
-        after_norm = want->rank == 1;
-    return after_norm && g_str_has_suffix(name, ".bias");
-}
-
-/* Running statistics as a new model's, or, with DATA, as in the evaluation's case. */
-static CgTensor *lookup(void *data, const char *name, const CgShape *want, GPtrArray *problems)
-{
-    if (!name)
-        return NULL;
-    if (!strstr(name, "running_")) {
-        CgTensor *t = test_pseudo_lookup((void *)(guintptr) "draem", name, want, problems);
-        for (size_t i = 0; is_shift(name, want) && i < t->count; i++)
-            cg_tensor_f32(t)[i] += 2;
-        return t;
-    }
-    g_autofree char *full = g_strconcat("draem/", name, NULL);
-    const gboolean is_mean = g_str_has_suffix(name, "mean");
-    CgTensor *t = cg_tensor_new(CG_F32, *want);
-    cg_pseudo_fill(full, !data ? 0 : is_mean ? 0.1 : 0.5, !is_mean, cg_tensor_f32(t), t->count);
-    return t;
-}
-
 static void set_up(Fixture *f, const Setting *s, gboolean evaluation)
 {
     g_autoptr(GError) error = NULL;
     const gboolean draem = s->kind == CG_DETECTOR_DRAEM;
     const CgDetectorNetworkConfig config = cg_detector_network_config(s->kind, draem ? 8 : 4);
-    *f = (Fixture){.expected = test_fixture_open(draem ? "draem" : "segmenter"),
-                   .engine = s->engine_new()};
-    f->store = evaluation ? NULL : cg_store_new(1 << 20);
-    const CgBuild build = {.engine = f->engine,
-                           .dtype = CG_F32,
-                           .lookup = lookup,
-                           .source = evaluation ? (void *)f : NULL,
-                           .where = "pseudo weights",
-                           .store = f->store};
-    f->model = cg_detector_network_new(&build, &config, &error);
+    test_network_init(&f->n, draem ? "draem" : "segmenter", "draem", 2, s->engine_new, !evaluation);
+    f->n.cx.recompute = s->recompute;
+    f->model = cg_detector_network_new(&f->n.build, &config, &error);
     g_assert_no_error(error);
-    f->tape = evaluation ? NULL : cg_tape_new(f->engine, f->store);
-    cg_context_init(&f->cx, f->engine, CG_F32);
-    f->cx.recompute = s->recompute;
-    f->cx.tape = f->tape;
     make_batch(f);
 }
 
@@ -108,26 +67,17 @@ static void tear_down(Fixture *f)
     for (guint i = 0; i < G_N_ELEMENTS(tensors); i++)
         cg_tensor_unref(tensors[i]);
     cg_detector_network_free(f->model);
-    if (f->tape)
-        cg_tape_free(f->tape);
-    cg_context_clear(&f->cx);
-    cg_store_free(f->store);
-    cg_engine_free(f->engine);
-    cg_safetensors_free(f->expected);
+    test_network_clear(&f->n);
 }
 
 static double backward(Fixture *f)
 {
-    g_autoptr(GError) error = NULL;
-    cg_store_zero_gradients(f->store);
-    cg_tape_clear(f->tape);
+    cg_store_zero_gradients(f->n.store);
+    cg_tape_clear(f->n.tape);
     g_autoptr(CgTensor) loss =
-        cg_detector_network_loss(&f->cx, f->model, f->clean, f->picture, f->mask);
+        cg_detector_network_loss(&f->n.cx, f->model, f->clean, f->picture, f->mask);
     const double value = (double)cg_tensor_f32(loss)[0];
-    cg_context_ok(&f->cx, &error);
-    g_assert_no_error(error);
-    cg_tape_backward(f->tape, loss, 1, &error);
-    g_assert_no_error(error);
+    test_network_backward(&f->n, loss);
     return value;
 }
 
@@ -140,9 +90,9 @@ static void assert_near(const char *what, double value, double expected, double 
 /* The probability of "anomalous" of the small picture, by the running statistics. */
 static CgTensor *probability(Fixture *f)
 {
-    f->cx.tape = NULL;
-    g_autoptr(CgTensor) logits = cg_detector_network_logits(&f->cx, f->model, f->small);
-    f->cx.tape = f->tape;
+    f->n.cx.tape = NULL;
+    g_autoptr(CgTensor) logits = cg_detector_network_logits(&f->n.cx, f->model, f->small);
+    f->n.cx.tape = f->n.tape;
     CgTensor *p = cg_tensor_new(CG_F32, CG_SHAPE(1, 32, 64, 1));
     for (size_t i = 0; i < p->count; i++) {
         const float *l = cg_tensor_f32(logits) + 2 * i;
@@ -156,7 +106,7 @@ static void forward_equals_pytorch(gconstpointer data)
     Fixture f;
     set_up(&f, data, TRUE);
     g_autoptr(CgTensor) p = probability(&f);
-    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "eval/probability");
+    g_autoptr(CgTensor) want = test_fixture_image(f.n.expected, "eval/probability");
     test_assert_close("probability", p, want, 1e-5);
     tear_down(&f);
 }
@@ -166,8 +116,8 @@ static void reconstruction_equals_pytorch(void)
     Fixture f;
     set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, TRUE);
     g_autoptr(CgTensor) reconstruction = NULL, logits = NULL;
-    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "eval/reconstruction");
-    cg_draem_forward(&f.cx, &f.model->draem, f.small, FALSE, &reconstruction, &logits);
+    g_autoptr(CgTensor) want = test_fixture_image(f.n.expected, "eval/reconstruction");
+    cg_draem_forward(&f.n.cx, &f.model->draem, f.small, FALSE, &reconstruction, &logits);
     test_assert_close("reconstruction", reconstruction, want, 1e-5);
     tear_down(&f);
 }
@@ -178,24 +128,19 @@ static void three_losses_equal_pytorch(void)
     Fixture f;
     double parts[3];
     set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
-    cg_tensor_unref(cg_draem_loss(&f.cx, &f.model->draem, f.clean, f.picture, f.mask, parts));
-    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "loss");
+    cg_tensor_unref(cg_draem_loss(&f.n.cx, &f.model->draem, f.clean, f.picture, f.mask, parts));
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f.n.expected, "loss");
     for (int i = 0; i < 3; i++)
         assert_near(names[i], parts[i], (double)cg_tensor_f32(expected)[i], 1e-5);
     tear_down(&f);
 }
 
-/* KIND/NAME of the fixture against VALUES; within LIMIT of its norm. */
+/* KIND/NAME of the fixture against P's numbers; within LIMIT of its norm. */
 static void assert_described(Fixture *f, const char *kind, const CgParameter *p,
                              const CgTensor *block, double limit)
 {
     g_autofree char *key = g_strconcat(kind, "/", p->name, NULL);
-    g_autoptr(CgTensor) expected = test_fixture_tensor(f->expected, key);
-    const float *e = cg_tensor_f32(expected);
-    const double distance =
-        test_projected_distance(p->name, cg_tensor_f32(block) + p->offset, p->count, e + 1);
-    if (distance > ZERO + limit * (double)e[0])
-        g_error("%s: of norm %g, %g away", key, (double)e[0], distance);
+    test_network_assert(&f->n, key, p, block, limit, ZERO);
 }
 
 static void loss_gradients_and_statistics_equal_pytorch(gconstpointer data)
@@ -205,16 +150,16 @@ static void loss_gradients_and_statistics_equal_pytorch(gconstpointer data)
     double expected = 0;
     set_up(&f, s, FALSE);
     const double loss = backward(&f);
-    g_autoptr(CgTensor) parts = test_fixture_tensor(f.expected, "loss");
+    g_autoptr(CgTensor) parts = test_fixture_tensor(f.n.expected, "loss");
     for (size_t i = 0; i < parts->count; i++)
         expected += (double)cg_tensor_f32(parts)[i];
     assert_near("loss", loss, expected, 1e-5);
-    g_assert_cmpuint(cg_store_count(f.store), ==,
+    g_assert_cmpuint(cg_store_count(f.n.store), ==,
                      s->kind == CG_DETECTOR_DRAEM ? 200 + 98 : 110 + 54);
-    for (guint i = 0; i < cg_store_count(f.store); i++) {
-        const CgParameter *p = cg_store_nth(f.store, i);
+    for (guint i = 0; i < cg_store_count(f.n.store); i++) {
+        const CgParameter *p = cg_store_nth(f.n.store, i);
         assert_described(&f, p->is_buffer ? "running" : "gradient", p,
-                         p->is_buffer ? f.store->values : f.store->gradients, 1e-4);
+                         p->is_buffer ? f.n.store->values : f.n.store->gradients, 1e-4);
     }
     tear_down(&f);
 }
@@ -227,22 +172,22 @@ static void fifty_steps_follow_pytorch(gconstpointer data)
     o.rate = 1e-4;
     o.decay = o.clip = 0;
     set_up(&f, data, FALSE);
-    g_autoptr(CgTensor) losses = test_fixture_tensor(f.expected, "losses");
+    g_autoptr(CgTensor) losses = test_fixture_tensor(f.n.expected, "losses");
     for (guint step = 0; step < losses->count; step++) {
         g_autoptr(GError) error = NULL;
         double norm;
         assert_near("loss", backward(&f), (double)cg_tensor_f32(losses)[step], 1e-4);
-        cg_optimizer_step(&o, f.engine, f.store, step + 1, 1, &norm, &error);
+        cg_optimizer_step(&o, f.n.engine, f.n.store, step + 1, 1, &norm, &error);
         g_assert_no_error(error);
         cg_parameter_set_changed(&f.model->parameters);
     }
     /* Biases before norms have no gradient but rounding, which Adam makes steps of: losses do not
      * see it, running statistics lag behind it. */
-    for (guint i = 0; i < cg_store_count(f.store); i++)
-        if (g_str_has_suffix(cg_store_nth(f.store, i)->name, "running_var"))
-            assert_described(&f, "variance", cg_store_nth(f.store, i), f.store->values, 3e-2);
+    for (guint i = 0; i < cg_store_count(f.n.store); i++)
+        if (g_str_has_suffix(cg_store_nth(f.n.store, i)->name, "running_var"))
+            assert_described(&f, "variance", cg_store_nth(f.n.store, i), f.n.store->values, 3e-2);
     g_autoptr(CgTensor) p = probability(&f);
-    g_autoptr(CgTensor) want = test_fixture_image(f.expected, "after/probability");
+    g_autoptr(CgTensor) want = test_fixture_image(f.n.expected, "after/probability");
     test_assert_close("probability after the steps", p, want, 1e-2);
     tear_down(&f);
 }
@@ -251,10 +196,10 @@ static void ssim_takes_the_range_of_the_data(void)
 {
     Fixture f;
     set_up(&f, &(Setting){cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}, TRUE);
-    g_autoptr(CgTensor) expected = test_fixture_tensor(f.expected, "ssim_range");
+    g_autoptr(CgTensor) expected = test_fixture_tensor(f.n.expected, "ssim_range");
     for (int i = 0; i < 3; i++) {
         g_autoptr(CgTensor) loss =
-            cg_loss_ssim(&f.cx, f.picture, f.clean, (double[]){1, 2, 255}[i]);
+            cg_loss_ssim(&f.n.cx, f.picture, f.clean, (double[]){1, 2, 255}[i]);
         assert_near("SSIM", (double)cg_tensor_f32(loss)[0], (double)cg_tensor_f32(expected)[i],
                     1e-5);
     }
@@ -277,9 +222,9 @@ static void focal_loss_knows_its_extremes(void)
     g_autoptr(CgTensor) logits = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 2));
     g_autoptr(CgTensor) mask = cg_tensor_zeros(CG_F32, CG_SHAPE(1, 1, 1, 1));
     cg_tensor_f32(logits)[1] = 100;
-    g_autoptr(CgTensor) wrong = cg_loss_focal(&f.cx, logits, mask);
+    g_autoptr(CgTensor) wrong = cg_loss_focal(&f.n.cx, logits, mask);
     cg_tensor_f32(mask)[0] = 1;
-    g_autoptr(CgTensor) right = cg_loss_focal(&f.cx, logits, mask);
+    g_autoptr(CgTensor) right = cg_loss_focal(&f.n.cx, logits, mask);
     assert_near("wrong", (double)cg_tensor_f32(wrong)[0], 10.8193, 1e-4);
     g_assert_cmpfloat(fabs((double)cg_tensor_f32(right)[0]), <, 1e-12);
     tear_down(&f);
@@ -347,13 +292,7 @@ static void configuration_of_anything_else_is_refused(void)
 static void moments(const char *name, CgShape shape, CgDetectorInitial *w, double *mean, double *sd)
 {
     g_autoptr(CgTensor) t = cg_detector_initial_weights(w, name, &shape, NULL);
-    double sum = 0, square = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        sum += (double)cg_tensor_f32(t)[i];
-        square += (double)cg_tensor_f32(t)[i] * (double)cg_tensor_f32(t)[i];
-    }
-    *mean = sum / (double)t->count;
-    *sd = sqrt(square / (double)t->count - *mean * *mean);
+    test_moments(t, mean, sd);
 }
 
 static void initial_weights_are_distributed_as_the_original_s(void)
@@ -385,10 +324,10 @@ static void threads_change_nothing(void)
         omp_set_num_threads(threads);
         set_up(&f, &(Setting){cg_engine_cpu_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
         backward(&f);
-        const size_t bytes = f.store->used * sizeof(float);
+        const size_t bytes = f.n.store->used * sizeof(float);
         float *both = g_malloc(2 * bytes);
-        memcpy(both, f.store->values->data, bytes);
-        memcpy((char *)both + bytes, f.store->gradients->data, bytes);
+        memcpy(both, f.n.store->values->data, bytes);
+        memcpy((char *)both + bytes, f.n.store->gradients->data, bytes);
         if (first)
             g_assert_cmpmem(first, 2 * bytes, both, 2 * bytes);
         g_free(first);
@@ -424,13 +363,13 @@ static void weight_decay_leaves_buffers_alone(void)
     o.decay = 0.5;
     o.rate = 0.1;
     set_up(&f, &(Setting){cg_engine_ref_new, FALSE, CG_DETECTOR_DRAEM}, FALSE);
-    const CgParameter *p = cg_store_find(f.store, "encoder.block1.1.running_var");
-    const CgParameter *w = cg_store_find(f.store, "encoder.block1.1.weight");
-    const float before = cg_tensor_f32(f.store->values)[w->offset];
-    cg_optimizer_step(&o, f.engine, f.store, 1, 1, &norm, &error);
+    const CgParameter *p = cg_store_find(f.n.store, "encoder.block1.1.running_var");
+    const CgParameter *w = cg_store_find(f.n.store, "encoder.block1.1.weight");
+    const float before = cg_tensor_f32(f.n.store->values)[w->offset];
+    cg_optimizer_step(&o, f.n.engine, f.n.store, 1, 1, &norm, &error);
     g_assert_no_error(error);
-    g_assert_cmpfloat(cg_tensor_f32(f.store->values)[p->offset], ==, 1);
-    g_assert_cmpfloat(cg_tensor_f32(f.store->values)[w->offset], <, before);
+    g_assert_cmpfloat(cg_tensor_f32(f.n.store->values)[p->offset], ==, 1);
+    g_assert_cmpfloat(cg_tensor_f32(f.n.store->values)[w->offset], <, before);
     tear_down(&f);
 }
 

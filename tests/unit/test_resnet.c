@@ -3,6 +3,7 @@
 #include "models/resnet_classifier.h"
 #include "ops/loss.h"
 #include "support/fixture.h"
+#include "support/network.h"
 #include "support/pseudo.h"
 
 #include <math.h>
@@ -16,56 +17,21 @@ typedef struct {
 
 typedef struct {
     const Setting *setting;
-    CgSafetensors *expected;
-    CgEngine *engine;
-    CgStore *store; /* NULL: evaluation */
-    CgTape *tape;
-    CgContext cx;
+    TestNetwork n;
     CgResnetClassifier *model;
     CgTensor *picture;
 } Fixture;
-
-/* Norms' shifts are 1 above the rule; running statistics as a new model's, or, with DATA, as in the
- * evaluation's case. */
-static CgTensor *lookup(void *data, const char *name, const CgShape *want, GPtrArray *problems)
-{
-    if (!name)
-        return NULL;
-    if (!strstr(name, "running_")) {
-        CgTensor *t = test_pseudo_lookup((void *)(guintptr) "resnet", name, want, problems);
-        const gboolean is_shift =
-            g_str_has_suffix(name, ".bias") && !cg_resnet_classifier_is_head(name);
-        for (size_t i = 0; is_shift && i < t->count; i++)
-            cg_tensor_f32(t)[i] += 1;
-        return t;
-    }
-    g_autofree char *full = g_strconcat("resnet/", name, NULL);
-    const gboolean is_mean = g_str_has_suffix(name, "mean");
-    CgTensor *t = cg_tensor_new(CG_F32, *want);
-    cg_pseudo_fill(full, !data ? 0 : is_mean ? 0.1 : 0.5, !is_mean, cg_tensor_f32(t), t->count);
-    return t;
-}
 
 static void set_up(Fixture *f, const Setting *s, gboolean evaluation)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(CgTensor) nchw = cg_tensor_new(CG_F32, CG_SHAPE(3, 3, 67, 61));
     const CgResnetClassifierConfig config = {.depth = s->depth, .width = 8, .classes = 5};
-    *f =
-        (Fixture){.setting = s, .expected = test_fixture_open("resnet"), .engine = s->engine_new()};
-    f->store = evaluation ? NULL : cg_store_new(1 << 20);
-    const CgBuild build = {.engine = f->engine,
-                           .dtype = CG_F32,
-                           .lookup = lookup,
-                           .source = evaluation ? (void *)f : NULL,
-                           .where = "pseudo weights",
-                           .store = f->store};
-    f->model = cg_resnet_classifier_new(&build, &config, &error);
+    f->setting = s;
+    test_network_init(&f->n, "resnet", "resnet", 1, s->engine_new, !evaluation);
+    f->n.cx.recompute = s->recompute;
+    f->model = cg_resnet_classifier_new(&f->n.build, &config, &error);
     g_assert_no_error(error);
-    f->tape = evaluation ? NULL : cg_tape_new(f->engine, f->store);
-    cg_context_init(&f->cx, f->engine, CG_F32);
-    f->cx.recompute = s->recompute;
-    f->cx.tape = f->tape;
     cg_pseudo_fill("input/picture", 1, 0, cg_tensor_f32(nchw), nchw->count);
     f->picture = cg_tensor_nchw_to_nhwc(nchw);
 }
@@ -74,18 +40,13 @@ static void tear_down(Fixture *f)
 {
     cg_tensor_unref(f->picture);
     cg_resnet_classifier_free(f->model);
-    if (f->tape)
-        cg_tape_free(f->tape);
-    cg_context_clear(&f->cx);
-    cg_store_free(f->store);
-    cg_engine_free(f->engine);
-    cg_safetensors_free(f->expected);
+    test_network_clear(&f->n);
 }
 
 static void assert_equals(Fixture *f, const char *what, const CgTensor *t, double limit)
 {
     g_autofree char *key = g_strdup_printf("%d/%s", f->setting->depth, what);
-    g_autoptr(CgTensor) want = test_fixture_tensor(f->expected, key);
+    g_autoptr(CgTensor) want = test_fixture_tensor(f->n.expected, key);
     test_assert_close(key, t, want, limit);
 }
 
@@ -93,8 +54,9 @@ static void features_and_logits_equal_torchvision(gconstpointer data)
 {
     Fixture f;
     set_up(&f, data, TRUE);
-    g_autoptr(CgTensor) features = cg_resnet_classifier_features(&f.cx, f.model, f.picture, FALSE);
-    g_autoptr(CgTensor) logits = cg_resnet_classifier_logits(&f.cx, f.model, features);
+    g_autoptr(CgTensor) features =
+        cg_resnet_classifier_features(&f.n.cx, f.model, f.picture, FALSE);
+    g_autoptr(CgTensor) logits = cg_resnet_classifier_logits(&f.n.cx, f.model, features);
     assert_equals(&f, "features", features, 1e-5);
     assert_equals(&f, "logits", logits, 1e-5);
     tear_down(&f);
@@ -103,18 +65,14 @@ static void features_and_logits_equal_torchvision(gconstpointer data)
 /* The loss; its gradients are in the store. */
 static CgTensor *backward(Fixture *f, CgTensor **logits)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(CgTensor) features =
-        cg_resnet_classifier_features(&f->cx, f->model, f->picture, TRUE);
-    g_autoptr(CgTensor) answer = cg_resnet_classifier_logits(&f->cx, f->model, features);
-    g_autoptr(CgTensor) loss = cg_loss_cross_entropy(&f->cx, answer, (const int[]){3, 0, 4});
-    cg_context_ok(&f->cx, &error);
-    g_assert_no_error(error);
-    cg_tape_backward(f->tape, loss, 1, &error);
-    g_assert_no_error(error);
+    CgContext *cx = &f->n.cx;
+    g_autoptr(CgTensor) features = cg_resnet_classifier_features(cx, f->model, f->picture, TRUE);
+    g_autoptr(CgTensor) answer = cg_resnet_classifier_logits(cx, f->model, features);
+    CgTensor *loss = cg_loss_cross_entropy(cx, answer, (const int[]){3, 0, 4});
+    test_network_backward(&f->n, loss);
     if (logits)
         *logits = cg_tensor_ref(answer);
-    return g_steal_pointer(&loss);
+    return loss;
 }
 
 static void training_equals_torchvision(gconstpointer data)
@@ -125,17 +83,12 @@ static void training_equals_torchvision(gconstpointer data)
     g_autoptr(CgTensor) loss = backward(&f, &logits);
     assert_equals(&f, "training/logits", logits, 1e-4);
     assert_equals(&f, "loss", loss, 1e-4);
-    for (guint i = 0; f.setting->depth == 18 && i < cg_store_count(f.store); i++) {
-        const CgParameter *p = cg_store_nth(f.store, i);
+    for (guint i = 0; f.setting->depth == 18 && i < cg_store_count(f.n.store); i++) {
+        const CgParameter *p = cg_store_nth(f.n.store, i);
         g_autofree char *key =
             g_strdup_printf("18/%s/%s", p->is_buffer ? "running" : "gradient", p->name);
-        g_autoptr(CgTensor) want = test_fixture_tensor(f.expected, key);
-        const float *w = cg_tensor_f32(want);
-        const CgTensor *block = p->is_buffer ? f.store->values : f.store->gradients;
-        const double distance =
-            test_projected_distance(p->name, cg_tensor_f32(block) + p->offset, p->count, w + 1);
-        if (distance > 2e-4 * (double)w[0])
-            g_error("%s: of norm %g, %g away", key, (double)w[0], distance);
+        test_network_assert(&f.n, key, p, p->is_buffer ? f.n.store->values : f.n.store->gradients,
+                            2e-4, 0);
     }
     tear_down(&f);
 }
@@ -150,11 +103,11 @@ static void threads_change_nothing(void)
         omp_set_num_threads(threads);
         set_up(&f, &setting, FALSE);
         cg_tensor_unref(backward(&f, NULL));
-        const size_t bytes = f.store->used * sizeof(float);
+        const size_t bytes = f.n.store->used * sizeof(float);
         if (first)
-            g_assert_cmpmem(first, bytes, f.store->gradients->data, bytes);
+            g_assert_cmpmem(first, bytes, f.n.store->gradients->data, bytes);
         else
-            first = g_memdup2(f.store->gradients->data, bytes);
+            first = g_memdup2(f.n.store->gradients->data, bytes);
         tear_down(&f);
     }
     omp_set_num_threads(most);
@@ -188,13 +141,9 @@ static void torchvision_s_size_has_the_published_counts(void)
 static double deviation(const char *name, CgShape shape, CgResnetClassifierInitial *w, double *mean)
 {
     g_autoptr(CgTensor) t = cg_resnet_classifier_initial_weights(w, name, &shape, NULL);
-    double sum = 0, square = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        sum += (double)cg_tensor_f32(t)[i];
-        square += (double)cg_tensor_f32(t)[i] * (double)cg_tensor_f32(t)[i];
-    }
-    *mean = sum / (double)t->count;
-    return sqrt(square / (double)t->count - *mean * *mean);
+    double sd;
+    test_moments(t, mean, &sd);
+    return sd;
 }
 
 static void initial_weights_are_distributed_as_torchvision_s(void)
