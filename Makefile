@@ -68,7 +68,7 @@ clean:
 help:
 	@echo 'make build     build/release/cagen and libcagen (installs missing Debian packages)'
 	@echo 'make demo      build, then the whole way on the default model, into demo/'
-	@echo 'make model     train the default model again, some hours, into build/model'
+	@echo 'make model     train the default model again, some hours, into build/model (STEPS=20: a try)'
 	@echo 'make check     build and run all tests'
 	@echo 'make check-full  and networks of Stable Diffusion 1.5 size (5 GB of memory)'
 	@echo 'make bench     speed of the kernels, and of the networks at full size'
