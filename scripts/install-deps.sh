@@ -94,12 +94,17 @@ fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    if ! has_command sudo || ! sudo -n true 2>/dev/null; then
-        say "missing: ${debs[*]}; not root, and sudo would ask for a password. Run this, then again:"
-        echo "    sudo apt-get install --no-install-recommends ${debs[*]}" >&2
+    as_root=(sudo -n)
+    if ! "${as_root[@]}" true 2>/dev/null; then
+        how='sudo ' why="sudo would ask for a password. Run this"
+        has_command sudo || how='' why="there is no sudo here. Run this as root"
+        say "missing:"
+        printf '    %s\n' "${whats[@]}" >&2
+        say "only root can install that, and $why, then make again:"
+        echo "    ${how}apt-get update" >&2
+        echo "    ${how}apt-get install --no-install-recommends ${debs[*]}" >&2
         exit 1
     fi
-    as_root=(sudo -n)
 fi
 apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" </dev/null; }
 
