@@ -37,9 +37,9 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     };
     if (!cg_cli_parse(
             &argc, &argv, "dataset import", "FILE.json|DIR",
-            "Draws the masks of outlines made in labelme (a folder of JSON files) or of a "
-            "COCO file, and writes a data set in MVTec's layout: images without any "
-            "outline are normal ones.",
+            "Draws the masks of outlines made in labelme (a folder of JSON files) or of a COCO\n"
+            "file, and writes a data set in MVTec's layout: images without any outline are\n"
+            "normal ones.",
             NULL, entries, error))
         return FALSE;
     const char *missing = !o->paths || o->paths[1] ? "exactly one FILE.json or DIR"

@@ -31,7 +31,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     const GOptionEntry entries[] = {
         {"shots", 'k', 0, G_OPTION_ARG_INT, &o->shots, "images per defect type (default: 3)", "K"},
-        {"seed", 0, 0, G_OPTION_ARG_INT64, &o->seed, "which ones (default: 0)", "S"},
+        {"seed", 's', 0, G_OPTION_ARG_INT64, &o->seed, "which ones (default: 0)", "S"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out, "the split file to write", "FILE"},
         {"aliases", 0, 0, G_OPTION_ARG_FILENAME, &o->aliases,
          "JSON with names for categories and defects, and phrasings", "FILE"},

@@ -10,7 +10,7 @@ static void print_help(FILE *to, const char *name, const CgCliCommand *commands,
 {
     fprintf(to, "usage: cagen %s COMMAND [OPTION...]\n\ncommands:\n", name);
     for (size_t i = 0; i < count; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\ncagen %s COMMAND --help tells a command's options.\n", name);
 }
 

@@ -74,22 +74,34 @@ static const CgCliCommand *find_command(const char *name)
     return NULL;
 }
 
-/* "cagen help COMMAND" is "cagen COMMAND --help"; "cagen help --as man" writes the manual. */
-static int help(const char *name, const char *form)
+static int unknown_command(const char *name)
 {
-    if (name && !strcmp(name, "--as")) {
-        if (form && cg_cli_manual_print(commands, G_N_ELEMENTS(commands), form, stdout))
+    fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", name);
+    return 2;
+}
+
+/* "cagen help COMMAND" is "cagen COMMAND --help"; "cagen help --as man" writes the manual. ARGV is
+ * what comes behind "help". */
+static int help(int argc, char **argv)
+{
+    if (argc == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[0], "--as")) {
+        if (argc > 1 && cg_cli_manual_print(commands, G_N_ELEMENTS(commands), argv[1], stdout))
             return 0;
         cg_log_error("help: --as is man, bash, zsh or fish");
         return 2;
     }
+    const CgCliCommand *command = find_command(argv[0]);
+    if (!command)
+        return unknown_command(argv[0]);
     char option[] = "--help";
-    char *const argv[] = {(char *)(guintptr)name, option, NULL};
-    const CgCliCommand *command = name ? find_command(name) : NULL;
-    if (command)
-        return command->run(2, (char **)(guintptr)argv);
-    print_help(stdout);
-    return 0;
+    g_autofree char **all = g_new0(char *, argc + 2);
+    memcpy(all, argv, (size_t)argc * sizeof *argv);
+    all[argc] = option;
+    return command->run(argc + 1, all);
 }
 
 /* GNU's OpenMP lets threads that wait spin for milliseconds, which on a machine with other work
@@ -117,7 +129,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-        return finish(help(argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL));
+        return finish(help(argc - 2, argv + 2));
     if (!strcmp(argv[1], "--version")) {
         printf("cagen %s\n", CAGEN_VERSION);
         return finish(0);
@@ -125,6 +137,5 @@ int main(int argc, char **argv)
     const CgCliCommand *command = find_command(argv[1]);
     if (command)
         return finish(command->run(argc - 1, argv + 1));
-    fprintf(stderr, "cagen: unknown command \"%s\"; cagen --help lists them\n", argv[1]);
-    return 2;
+    return unknown_command(argv[1]);
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "cli/options.h"
 #include "hub/cache.h"
 #include "hub/settings.h"
@@ -77,5 +78,7 @@ int cg_cli_model_list(int argc, char **argv)
         g_autofree char *problem = find_problem(c);
         (o.json ? print_json : print_text)(c, problem);
     }
+    if (list->len == 0)
+        cg_log_note("no models in %s", cache);
     return 0;
 }

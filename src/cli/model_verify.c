@@ -118,6 +118,8 @@ static gboolean verify(const Options *o, const char *cache, const char *id, guin
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: not in the cache %s", id, cache);
         return FALSE;
     }
+    if (list->len == 0)
+        cg_log_note("no models in %s", cache);
     for (guint i = 0; i < list->len; i++) {
         const CgHubCached *c = g_ptr_array_index(list, i);
         g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);

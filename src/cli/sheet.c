@@ -15,7 +15,7 @@
 
 typedef struct {
     char **folders;
-    char *output, *category, *defect;
+    char *out, *category, *defect;
     int count, cell;
     gboolean dropped;
 } Options;
@@ -23,7 +23,7 @@ typedef struct {
 static void options_clear(Options *o)
 {
     g_strfreev(o->folders);
-    g_free(o->output);
+    g_free(o->out);
     g_free(o->category);
     g_free(o->defect);
 }
@@ -39,12 +39,12 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
 {
     *o = (Options){.count = 12, .cell = 256};
     const GOptionEntry entries[] = {
-        {"output", 'o', 0, G_OPTION_ARG_FILENAME, &o->output,
+        {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out,
          "the picture to write (default: DIR/sheet.png)", "FILE.png"},
         {"count", 'n', 0, G_OPTION_ARG_INT, &o->count,
          "results to show, taken evenly from all (default: 12)", "N"},
         {"cell", 0, 0, G_OPTION_ARG_INT, &o->cell, "pixels of each picture (default: 256)", "N"},
-        {"category", 0, 0, G_OPTION_ARG_FILENAME, &o->category, "only this category", "NAME"},
+        {"category", 'c', 0, G_OPTION_ARG_FILENAME, &o->category, "only this category", "NAME"},
         {"defect", 0, 0, G_OPTION_ARG_FILENAME, &o->defect, "only this kind of defect", "NAME"},
         {"dropped", 0, 0, G_OPTION_ARG_NONE, &o->dropped,
          "those that were sorted out instead of those kept", NULL},
@@ -53,7 +53,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     };
     if (!cg_cli_parse(&argc, &argv, "sheet", "DIR",
                       "Draws results of the generated folder DIR in rows: normal image, mask, "
-                      "result, and the result with the mask's outline.",
+                      "result, and the\nresult with the mask's outline.",
                       NULL, entries, error))
         return FALSE;
     if (!o->folders || o->folders[1])
@@ -62,8 +62,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         return usage(error, "--count can be 1 to 1000");
     if (o->cell < MIN_CELL || o->cell > MAX_CELL)
         return usage(error, "--cell can be 32 to 2048");
-    if (!o->output)
-        o->output = g_build_filename(o->folders[0], "sheet.png", NULL);
+    if (!o->out)
+        o->out = g_build_filename(o->folders[0], "sheet.png", NULL);
     return TRUE;
 }
 
@@ -81,9 +81,9 @@ static gboolean run(int argc, char **argv, GError **error)
                                  .cell = o.cell};
     guint shown = 0, found = 0;
     g_autoptr(CgImage) sheet = cg_overview_draw(&overview, &shown, &found, error);
-    if (!sheet || !cg_image_save_png(sheet, o.output, error))
+    if (!sheet || !cg_image_save_png(sheet, o.out, error))
         return FALSE;
-    printf("%s\n", o.output);
+    printf("%s\n", o.out);
     cg_log_note("%u of %u results", shown, found);
     return TRUE;
 }

@@ -49,9 +49,11 @@ static const char *help(CgCliTrain *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    g_autofree char *text = g_strdup_vprintf(format, args);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_vprintf(text, format, args);
     va_end(args);
-    return g_string_chunk_insert(t->help, text);
+    g_string_replace(text, "e-0", "e-", 0); /* 1e-5, as one writes it */
+    return g_string_chunk_insert(t->help, text->str);
 }
 
 GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
@@ -63,18 +65,24 @@ GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
     const GOptionEntry shared[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &t->out,
          "folder for the trained model, the state to resume from, journal and samples", "DIR"},
-        ENTRY("epochs", DOUBLE, &s->epochs, "passes over the data", "N"),
+        ENTRY("epochs", DOUBLE, &s->epochs,
+              s->epochs > 0 ? help(t, "passes over the data (default: %g)", s->epochs)
+                            : "passes over the data; they or --steps are needed",
+              "N"),
         ENTRY("steps", INT64, &t->steps, "updates, instead of epochs", "N"),
-        ENTRY("batch", INT, &s->batch, "samples at once", "N"),
+        ENTRY("batch", INT, &s->batch, help(t, "samples at once (default: %d)", s->batch), "N"),
         ENTRY("accumulate", INT, &s->accumulate, "batches before an update (default: 1)", "N"),
-        ENTRY("lr", DOUBLE, &o->rate, "learning rate", "RATE"),
+        ENTRY("lr", DOUBLE, &o->rate, help(t, "learning rate (default: %g)", o->rate), "RATE"),
         ENTRY("lr-schedule", STRING, &t->course,
               help(t,
                    "constant, cosine, linear, or steps (a fifth of it after 80 %% and after 90 %% "
                    "of the steps) (default: %s)",
                    cg_rate_course_name(o->course)),
               "NAME"),
-        ENTRY("warmup", INT64, &t->warmup, "steps over which the rate rises from zero", "N"),
+        ENTRY("warmup", INT64, &t->warmup,
+              help(t, "steps over which the rate rises from zero (default: %" G_GINT64_FORMAT ")",
+                   t->warmup),
+              "N"),
         ENTRY("beta1", DOUBLE, &o->beta1, "AdamW (default: 0.9)", "B"),
         ENTRY("beta2", DOUBLE, &o->beta2, "AdamW (default: 0.999)", "B"),
         ENTRY("eps", DOUBLE, &o->eps, "AdamW (default: 1e-8)", "E"),
@@ -82,10 +90,15 @@ GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
         ENTRY("clip", DOUBLE, &o->clip,
               help(t, "largest norm of the gradient; 0: any (default: %g)", o->clip), "N"),
         ENTRY("ema", DOUBLE, &o->average_decay,
-              "keep an average of the weights with this decay, say 0.999, and save that", "DECAY"),
+              help(t,
+                   "keep an average of the weights with this decay, say 0.999, and save that; 0: "
+                   "none (default: %g)",
+                   o->average_decay),
+              "DECAY"),
         ENTRY("recompute", NONE, &s->recompute,
               "compute activations again in the backward: less memory, a third more time", NULL),
-        ENTRY("seed", INT64, &t->seed, "for the order of samples, noise, everything drawn", "S"),
+        {"seed", 's', 0, G_OPTION_ARG_INT64, &t->seed,
+         "for the order of samples, noise, everything drawn (default: 0)", "S"},
         ENTRY("save-minutes", DOUBLE, &s->save_minutes,
               "between states to resume from; 0: only at the end (default: 10)", "M"),
         ENTRY("sample-every", INT64, &t->watch_steps,
@@ -135,6 +148,8 @@ gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error)
     if (t->steps < 0 || t->warmup < 0 || t->watch_steps < 0 || t->seed < 0)
         return wrong(command, "--steps, --warmup, --sample-every and --seed are not negative",
                      error);
+    if (t->steps == 0 && s->epochs == 0)
+        return wrong(command, "--steps N or --epochs N is needed", error);
     if (t->steps == 0 && !(s->epochs > 0 && s->epochs <= 1e9))
         return wrong(command, "--epochs must be above 0", error);
     if (t->steps > G_MAXUINT32)

@@ -83,6 +83,12 @@ if command -v groff >/dev/null; then
     is "groff's warnings" "$(groff -man -ww -Tutf8 -z man 2>&1)" ""
 fi
 
+is "help of a command of a group" "$("$CAGEN" help dataset make)" "$("$CAGEN" dataset make --help)"
+status=0
+"$CAGEN" help nonsense >stdout 2>stderr || status=$?
+is "status of help for nonsense" $status 2
+is "what it says" "$(cat stderr)" 'cagen: unknown command "nonsense"; cagen --help lists them'
+
 for form in "" nonsense; do
     status=0
     "$CAGEN" help --as $form >stdout 2>stderr || status=$?

@@ -194,6 +194,8 @@ HF_HOME=$work/address refused 1 "a part of it is a file" plain "${small[@]}"
 refused 1 "cannot" plain "${small[@]}" --out /proc/none
 
 echo "== list and verify"
+HF_HOME=$work/empty "$CAGEN" model list 2>stderr
+grep -q "no models in .*empty" stderr || fail "$(cat stderr)"
 "$CAGEN" model list >list
 grep -q '^plain/mini  main  01234567  .*  complete$' list || fail "$(cat list)"
 "$CAGEN" model list --json | grep '"id":"cut/mini"' | grep '"problem":"text encoder: the folder is missing"' >/dev/null ||

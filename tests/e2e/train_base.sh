@@ -91,6 +91,7 @@ refuse() { # CODE TEXT COMMAND...
     is "lines on standard error" "$(wc -l <stderr)" 1
 }
 refuse 2 "--data DIR is missing" "$CAGEN" train vae --steps 1 --out x
+refuse 2 "train vae: --steps N or --epochs N is needed" "$CAGEN" train vae --data data --out x
 refuse 2 "multiples of 4" train_vae x --size 30
 refuse 2 "not negative" train_vae x --kl -1
 refuse 2 "one of --vae DIR" "$CAGEN" train base --data data --steps 1 --out x
