@@ -60,13 +60,14 @@ cp controlnet/config.json controlnet/diffusion_pytorch_model.safetensors mini.ne
 rm -rf mini
 mv mini.new mini
 "$cagen" info --check mini
-rm -rf painted
+rm -rf painted painted.jsonl
 for category in ${categories//,/ }; do
     defects=("drawn/$category/ground_truth"/*)
     defect=${defects[0]##*/}
-    "$cagen" generate --model mini --normal "drawn/$category/train/good" --shape 'blob|scratch' \
-        --prompt "${defect//_/ } ${category//_/ }" --count 1 --steps 20 --guidance 3 --window full --quiet \
-        --out painted >/dev/null
+    printf '{"normal": "drawn/%s/train/good/000.png", "prompt": "%s %s"}\n' \
+        "$category" "${defect//_/ }" "${category//_/ }" >>painted.jsonl
 done
+"$cagen" generate --model mini --jobs painted.jsonl --shape 'blob|scratch' --steps 20 --guidance 3 \
+    --window full --quiet --out painted >/dev/null
 "$cagen" sheet painted --cell 128 --out painted.png
 echo "$work/mini is the model; scripts/make-model.sh --install copies it to models/mini"

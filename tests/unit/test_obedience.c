@@ -210,6 +210,7 @@ int main(int argc, char **argv)
     TEST(half_of_the_mask_is_enough);
     TEST(reconstruction_error_is_not_taken_for_change);
     TEST(grey_and_colour_go_together);
+    TEST(difference_is_taken_of_the_mask_alone);
     TEST(masks_without_inside_or_outside_are_refused);
     TEST(summary_has_means_with_intervals);
     return g_test_run();
