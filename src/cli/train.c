@@ -169,6 +169,20 @@ gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error)
     return check_optimizer(&s->optimizer, command, error);
 }
 
+gboolean cg_cli_train_lora(const CgCliTrain *t, int rank, double alpha, const char *command,
+                           CgLora *lora, GError **error)
+{
+    if (rank != CG_CLI_NO_LORA && rank < 1)
+        return wrong(command, "--lora must be 1 or more", error);
+    if (alpha != 0 && rank == CG_CLI_NO_LORA)
+        return wrong(command, "--lora-alpha goes with --lora", error);
+    if (!(alpha >= 0 && alpha <= 1e6))
+        return wrong(command, "--lora-alpha must be above 0", error);
+    if (rank != CG_CLI_NO_LORA)
+        *lora = (CgLora){.rank = rank, .alpha = alpha > 0 ? alpha : rank, .seed = t->settings.seed};
+    return TRUE;
+}
+
 void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainResult *result)
 {
     g_autofree char *memory = g_format_size(cg_memory_peak());

@@ -24,6 +24,11 @@ void cg_cli_train_init(CgCliTrain *t, const CgTrainSettings *settings);
 void cg_cli_train_clear(CgCliTrain *t);
 /* OWN (ended by G_OPTION_ENTRY_NULL), then the shared ones. Free with g_free. */
 GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own);
+/* What --lora RANK (CG_CLI_NO_LORA: not given) and --lora-alpha ALPHA (0: not given) of COMMAND
+ * mean; call after cg_cli_train_finish. */
+#define CG_CLI_NO_LORA G_MININT
+gboolean cg_cli_train_lora(const CgCliTrain *t, int rank, double alpha, const char *command,
+                           CgLora *lora, GError **error);
 /* Checks what was parsed and fills in t->settings, which borrows T's strings. COMMAND ("train
  * controlnet") is for messages. */
 gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error);

@@ -11,6 +11,8 @@ typedef struct {
     CgCliTrain train;
     CgTrainBaseOptions base;
     char *data, *layout, *aliases, *from, *vae, *config, *save_type;
+    int lora;
+    double lora_alpha;
 } Options;
 
 static void options_clear(Options *o)
@@ -28,7 +30,8 @@ static const char description[] =
     "  a folder of pictures with NAME.txt beside NAME.png\n"
     "  a data set in any layout that cagen dataset info knows: texts are \"rust hex nut\" for a "
     "defect,\n  \"good hex nut\" otherwise\n\n"
-    "The model lies in OUT/model, in diffusers' layout.\n\n"
+    "The model lies in OUT/model, in diffusers' layout; with --lora the additions are merged, and "
+    "\nOUT/pytorch_lora_weights.safetensors has them alone (diffusers' load_lora_weights).\n\n"
     "Examples:\n"
     "  cagen train base --data drawn/ --vae runs/vae/vae --steps 8000 --out runs/base\n"
     "  cagen train base --data mine/ --from runs/base/model --steps 500 --lr 1e-5 --out runs/mine";
@@ -62,6 +65,13 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "share of samples without a text (default: 0.1)", "P"},
         {"min-snr", 0, 0, G_OPTION_ARG_DOUBLE, &b->min_snr,
          "weigh timesteps by min-SNR with this gamma, 5 say (default: all alike)", "GAMMA"},
+        {"lora", 0, 0, G_OPTION_ARG_INT, &o->lora,
+         "with --from: train additions of this rank to the U-Net's attention layers, 8 say, "
+         "nothing "
+         "else",
+         "RANK"},
+        {"lora-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &o->lora_alpha,
+         "the additions' factor is this over the rank (default: the rank)", "A"},
         {"samples", 0, 0, G_OPTION_ARG_INT, &b->sample_count, "pictures of a sheet (default: 12)",
          "N"},
         {"sample-steps", 0, 0, G_OPTION_ARG_INT, &b->sample_steps,
@@ -108,6 +118,10 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--samples must be 0 to 256, --sample-steps 1 to 1000", error);
     if (o->save_type && !cg_dtype_parse_weights(o->save_type, &b->save_dtype))
         return wrong("--save-type is f32, f16 or bf16", error);
+    if (o->lora != CG_CLI_NO_LORA && !o->from)
+        return wrong("--lora adds to a model: give --from DIR", error);
+    if (!cg_cli_train_lora(&o->train, o->lora, o->lora_alpha, "train base", &b->lora, error))
+        return FALSE;
     b->data = o->data;
     b->vae = o->vae;
     b->from = o->from;
@@ -119,7 +133,7 @@ static gboolean check_options(Options *o, GError **error)
 
 int cg_cli_train_base(int argc, char **argv)
 {
-    g_auto(Options) o = {0};
+    g_auto(Options) o = {.lora = CG_CLI_NO_LORA};
     GError *error = NULL;
     g_autoptr(CgEngine) engine = NULL;
     CgDType dtype;

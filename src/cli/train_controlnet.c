@@ -11,11 +11,9 @@ typedef struct {
     char *model, *controlnet_path, *tokenizer, *vae, *config;
     char *data, *layout, *split, *aliases, *save_type;
     int shots;
-    int lora; /* NO_LORA: not asked for */
+    int lora;
     double lora_alpha;
 } Options;
-
-#define NO_LORA G_MININT
 
 static void options_clear(Options *o)
 {
@@ -148,15 +146,10 @@ static gboolean check_options(Options *o, GError **error)
     if (c->sample_count < 0 || c->sample_count > 256 || c->sample_steps < 1 ||
         c->sample_steps > 1000)
         return wrong("--samples must be 0 to 256, --sample-steps 1 to 1000", error);
-    if (o->lora != NO_LORA && o->lora < 1)
-        return wrong("--lora must be 1 or more", error);
-    if (o->lora_alpha && o->lora == NO_LORA)
-        return wrong("--lora-alpha goes with --lora", error);
-    if (!(o->lora_alpha >= 0 && o->lora_alpha <= 1e6))
-        return wrong("--lora-alpha must be above 0", error);
     if (o->save_type && !cg_dtype_parse_weights(o->save_type, &c->save_dtype))
         return wrong("--save-type is f32, f16 or bf16", error);
-    return TRUE;
+    return cg_cli_train_lora(&o->train, o->lora, o->lora_alpha, "train controlnet", &c->lora,
+                             error);
 }
 
 /* What was parsed where the pipeline looks for it. */
@@ -175,15 +168,11 @@ static void hand_over(Options *o)
     c->shots.shots = (guint)o->shots;
     c->shots.seed = o->train.settings.seed;
     c->train = o->train.settings;
-    if (o->lora != NO_LORA)
-        c->lora = (CgLora){.rank = o->lora,
-                           .alpha = o->lora_alpha > 0 ? o->lora_alpha : o->lora,
-                           .seed = c->train.seed};
 }
 
 int cg_cli_train_controlnet(int argc, char **argv)
 {
-    g_auto(Options) o = {.shots = 3, .lora = NO_LORA};
+    g_auto(Options) o = {.shots = 3, .lora = CG_CLI_NO_LORA};
     GError *error = NULL;
     g_autoptr(CgEngine) engine = NULL;
     CgDType dtype;

@@ -1,5 +1,6 @@
 #include "nn/lora.h"
 
+#include "base/error.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -70,4 +71,26 @@ void cg_lora_merge(const CgLora *lora, CgTensor *w, const CgTensor *a, const CgT
                 row[j] += factor * down[r * in + j];
         }
     }
+}
+
+void cg_lora_size_add(const CgLora *lora, const char *name, const CgShape *shape, CgLoraSize *size)
+{
+    g_autofree char *layer = cg_lora_layer(lora, name);
+    if (!layer)
+        return;
+    const int64_t out = shape->d[0], in = shape->d[1], side = MIN(in, out);
+    size->count += 2;
+    size->numbers += (size_t)lora->rank * (size_t)(in + out);
+    size->narrowest = size->narrowest ? MIN(size->narrowest, side) : side;
+}
+
+gboolean cg_lora_size_check(const CgLora *lora, const CgLoraSize *size, GError **error)
+{
+    if (lora->rank <= size->narrowest)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "--lora %d: the model's narrowest attention layer has %" G_GINT64_FORMAT
+                " channels; a rank above that makes nothing smaller",
+                lora->rank, size->narrowest);
+    return FALSE;
 }

@@ -28,6 +28,16 @@ char *cg_lora_layer(const CgLora *lora, const char *name);
 /* Whether NAME is that of an A or B. */
 gboolean cg_lora_is_part(const char *name);
 
+/* Room that additions take in a store. */
+typedef struct {
+    size_t count, numbers; /* of parameters, and in them */
+    int64_t narrowest;     /* side of a matrix with an addition; 0: none yet */
+} CgLoraSize;
+/* That of the parameter NAME's addition, when it gets one, is added to SIZE. */
+void cg_lora_size_add(const CgLora *lora, const char *name, const CgShape *shape, CgLoraSize *size);
+/* CG_ERROR_USAGE when the rank is above the narrowest matrix's side. */
+gboolean cg_lora_size_check(const CgLora *lora, const CgLoraSize *size, GError **error);
+
 /* A, uniform within 1 / sqrt(in) (PEFT's kaiming_uniform), f32; a function of seed and name. */
 CgTensor *cg_lora_initial_a(const CgLora *lora, const char *name, int in);
 

@@ -144,8 +144,16 @@ static gboolean save_part(const char *folder, const char *base, json_t *config,
 gboolean cg_save_unet(const char *folder, const CgUnetConfig *config, const CgSavedWeights *weights,
                       GError **error)
 {
-    return save_part(folder, "diffusion_pytorch_model", cg_unet_config_to_json(config, FALSE),
-                     weights, error);
+    g_auto(Saved) saved;
+    g_autofree CgUnet *structure = g_new0(CgUnet, 1);
+    CgBinder binder;
+    structure->config = *config;
+    saved_init(&saved, weights, "");
+    cg_binder_init_visit(&binder, saved_add, &saved);
+    cg_bind_unet(&binder, structure);
+    cg_binder_finish(&binder, NULL);
+    return save_files(folder, "diffusion_pytorch_model", cg_unet_config_to_json(config, FALSE),
+                      &saved, error);
 }
 
 gboolean cg_save_controlnet(const char *folder, const CgUnetConfig *config,

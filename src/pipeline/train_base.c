@@ -28,6 +28,9 @@ typedef struct {
     CgModel *model;
     CgStore *store;
     guint text_parameters; /* the store's first ones; the others are the U-Net's */
+    CgCheckpoint *unet;    /* with LoRA: what is added to */
+    char *name;            /* of the task */
+    char *fingerprint;     /* with LoRA: of what is added to */
     GPtrArray *captions;   /* of CgCaption */
     CgLatentCache *latents;
     GPtrArray *texts; /* all texts of all captions; borrowed from these */
@@ -255,8 +258,28 @@ static gboolean watch(void *data, guint64 step, double *obedience, GError **erro
     return sheet && cg_image_save_png(sheet, path, error);
 }
 
+/* The U-Net with its additions merged; these alone; the text encoder as it was. */
+static gboolean save_additions(const Training *t, CgTensor *block, GError **error)
+{
+    const CgSavedWeights weights = {.store = t->store,
+                                    .block = block,
+                                    .count = cg_store_count(t->store),
+                                    .dtype = t->options->save_dtype,
+                                    .frozen = cg_checkpoint_lookup,
+                                    .frozen_source = t->unet,
+                                    .lora = t->options->lora};
+    g_autofree char *unet = g_build_filename(t->folder, "unet", NULL);
+    g_autofree char *text = g_build_filename(t->folder, "text_encoder", NULL);
+    g_autofree char *from_text = g_build_filename(t->options->from, "text_encoder", NULL);
+    return cg_save_lora(t->options->train.out, "unet.", &weights, error) &&
+           cg_save_unet(unet, &t->model->unet->config, &weights, error) &&
+           cg_save_copy(from_text, text, error);
+}
+
 static gboolean save_trained(Training *t, CgTensor *block, GError **error)
 {
+    if (t->options->lora.rank)
+        return save_additions(t, block, error);
     g_autofree char *text = g_build_filename(t->folder, "text_encoder", NULL);
     g_autofree char *unet = g_build_filename(t->folder, "unet", NULL);
     CgSavedWeights weights = {.store = t->store,
@@ -419,6 +442,32 @@ static gboolean read_configs(const Training *t, int side, CgClipTextConfig *text
     return FALSE;
 }
 
+typedef struct {
+    const CgLora *lora;
+    CgLoraSize size;
+} Additions;
+
+static void count_addition(void *data, const char *name, const CgShape *shape)
+{
+    Additions *a = data;
+    cg_lora_size_add(a->lora, name, shape, &a->size);
+}
+
+static gboolean make_lora_store(Training *t, const CgUnetConfig *config, GError **error)
+{
+    Additions additions = {.lora = &t->options->lora};
+    CgBinder binder;
+    g_autofree CgUnet *unet = g_new0(CgUnet, 1);
+    unet->config = *config;
+    cg_binder_init_visit(&binder, count_addition, &additions);
+    cg_bind_unet(&binder, unet);
+    cg_binder_finish(&binder, NULL);
+    if (!cg_lora_size_check(additions.lora, &additions.size, error))
+        return FALSE;
+    t->store = cg_store_new(cg_store_size(additions.size.count, additions.size.numbers));
+    return TRUE;
+}
+
 static void make_store(Training *t, const CgClipTextConfig *text_config,
                        const CgUnetConfig *unet_config)
 {
@@ -434,6 +483,12 @@ static void make_store(Training *t, const CgClipTextConfig *text_config,
     cg_bind_unet(&binder, unet);
     cg_binder_finish(&binder, NULL);
     t->store = cg_store_new(cg_store_size(count.count, count.total));
+}
+
+static gboolean is_never_trained(const char *name)
+{
+    (void)name;
+    return FALSE;
 }
 
 /* Where COMPONENT's numbers come from: *WEIGHTS, when there is a model to go on from. */
@@ -465,15 +520,28 @@ static gboolean open_networks(Training *t, int side, GError **error)
     g_autoptr(CgCheckpoint) text_weights = NULL, unet_weights = NULL;
     if (!read_configs(t, side, &text, &unet, error))
         return FALSE;
-    make_store(t, &text, &unet);
+    if (!t->options->lora.rank)
+        make_store(t, &text, &unet);
+    else if (!make_lora_store(t, &unet, error))
+        return FALSE;
     CgInitialWeights initial = {
         .component = CG_COMPONENT_TEXT, .seed = t->options->train.seed, .layers = text.layers};
-    if (!open_source(t, "text_encoder", &initial, &text_weights, &build, error) ||
-        !(t->model->text = cg_clip_text_new(&build, &text, error)))
+    if (!open_source(t, "text_encoder", &initial, &text_weights, &build, error))
+        return FALSE;
+    if (t->options->lora.rank)
+        build.store = NULL;
+    if (!(t->model->text = cg_clip_text_new(&build, &text, error)))
         return FALSE;
     initial.component = CG_COMPONENT_UNET;
-    return open_source(t, "unet", &initial, &unet_weights, &build, error) &&
-           (t->model->unet = cg_unet_new(&build, &unet, error)) && cg_model_check(t->model, error);
+    if (!open_source(t, "unet", &initial, &unet_weights, &build, error))
+        return FALSE;
+    if (t->options->lora.rank) {
+        build.trains = is_never_trained;
+        build.lora = t->options->lora;
+        t->fingerprint = cg_weights_fingerprint(unet_weights);
+    }
+    t->unet = unet_weights ? g_steal_pointer(&unet_weights) : NULL;
+    return (t->model->unet = cg_unet_new(&build, &unet, error)) && cg_model_check(t->model, error);
 }
 
 static gboolean load_pictures(Training *t, int size, gboolean plan_only, GError **error)
@@ -535,13 +603,21 @@ static void training_clear(Training *t)
     g_free(t->first);
     g_free(t->ids);
     g_free(t->empty);
+    g_clear_pointer(&t->unet, cg_checkpoint_unref);
+    g_free(t->name);
+    g_free(t->fingerprint);
     g_free(t->folder);
 }
 
 static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GError **error)
 {
     const CgTrainSettings *s = &t->options->train;
-    const CgTrainTask task = {.name = "base",
+    const CgLora *lora = &t->options->lora;
+    t->name = lora->rank
+                  ? g_strdup_printf("base with --lora %d --lora-alpha %g", lora->rank, lora->alpha)
+                  : g_strdup("base");
+    const CgTrainTask task = {.name = t->name,
+                              .base = t->fingerprint,
                               .data = t,
                               .store = t->store,
                               .sample_count = t->captions->len,

@@ -28,6 +28,9 @@ typedef struct {
     gboolean flip;      /* half the pictures left and right exchanged */
     double dropout;     /* share of samples whose text is left out, for guidance */
     double min_snr;     /* gamma of min-SNR weighting; 0: all timesteps weigh the same */
+    /* With FROM and a rank above 0: what is trained are low-rank additions to the U-Net's attention
+     * projections; the rest of the model stays as it is. */
+    CgLora lora;
     CgDType save_dtype;
     /* The pictures of a watch: SAMPLES of them, STEPS of DDIM each. */
     int sample_count, sample_steps;
@@ -42,7 +45,8 @@ void cg_train_base_options_default(CgTrainBaseOptions *options);
 void cg_train_base_default_unet(int latent_channels, int side, CgUnetConfig *config);
 void cg_train_base_default_text(CgClipTextConfig *config);
 
-/* PLAN_ONLY: says what it will take and stops. */
+/* The model is in OUT/model; of a LoRA with the additions merged, and OUT/pytorch_lora_weights
+ * .safetensors has them alone. PLAN_ONLY: says what it will take and stops. */
 gboolean cg_train_base(CgEngine *engine, CgDType dtype, const CgTrainBaseOptions *options,
                        gboolean plan_only, CgTrainResult *result, GError **error);
 

@@ -163,25 +163,17 @@ static gboolean watch(void *data, guint64 step, double *obedience, GError **erro
 /* What a store has to hold. */
 typedef struct {
     const CgLora *lora;
-    size_t count, numbers;
-    int64_t narrowest; /* side of a matrix with an addition; 0: none yet */
+    CgLoraSize size;
 } Trained;
 
 static void count_parameter(void *data, const char *name, const CgShape *shape)
 {
     Trained *t = data;
-    g_autofree char *layer = cg_lora_layer(t->lora, name);
     if (!t->lora->rank || cg_controlnet_is_own(name)) {
-        t->count++;
-        t->numbers += cg_shape_count(shape);
+        t->size.count++;
+        t->size.numbers += cg_shape_count(shape);
     }
-    if (layer) {
-        const int64_t out = shape->d[0], in = shape->d[1];
-        const int64_t side = MIN(in, out);
-        t->count += 2;
-        t->numbers += (size_t)t->lora->rank * (size_t)(in + out);
-        t->narrowest = t->narrowest ? MIN(t->narrowest, side) : side;
-    }
+    cg_lora_size_add(t->lora, name, shape, &t->size);
 }
 
 static gboolean open_store(Training *t, const CgUnetConfig *config, GError **error)
@@ -194,14 +186,9 @@ static gboolean open_store(Training *t, const CgUnetConfig *config, GError **err
     cg_binder_init_visit(&binder, count_parameter, &trained);
     cg_bind_controlnet(&binder, structure);
     cg_binder_finish(&binder, NULL);
-    if (lora->rank > trained.narrowest && lora->rank) {
-        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
-                    "--lora %d: the model's narrowest attention layer has %" G_GINT64_FORMAT
-                    " channels; a rank above that makes nothing smaller",
-                    lora->rank, trained.narrowest);
+    if (lora->rank && !cg_lora_size_check(lora, &trained.size, error))
         return FALSE;
-    }
-    t->store = cg_store_new(cg_store_size(trained.count, trained.numbers));
+    t->store = cg_store_new(cg_store_size(trained.size.count, trained.size.numbers));
     return TRUE;
 }
 

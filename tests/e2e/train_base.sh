@@ -74,6 +74,27 @@ same_files b/model/vae/config.json further/model/vae/config.json
 ! cmp -s b/model/unet/diffusion_pytorch_model.safetensors \
     further/model/unet/diffusion_pytorch_model.safetensors || fail "nothing was learnt"
 
+echo "== additions to it alone (LoRA): merged and by themselves; the same bytes after a pause"
+train_lora() { # OUT OPTION...
+    "$CAGEN" train base -q --data mine --from b/model --lora 2 --lora-alpha 3 --lr 1e-2 --batch 2 --out "$@"
+}
+train_lora additions --steps 4 >/dev/null 2>stderr
+train_lora parts --steps 2 >/dev/null
+train_lora parts --steps 4 --resume >/dev/null
+for file in pytorch_lora_weights.safetensors model/unet/diffusion_pytorch_model.safetensors; do
+    same_files additions/$file parts/$file
+done
+same_files b/model/text_encoder/model.safetensors additions/model/text_encoder/model.safetensors
+grep -aq '"unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight"' \
+    additions/pytorch_lora_weights.safetensors || fail "no additions"
+! cmp -s b/model/unet/diffusion_pytorch_model.safetensors \
+    additions/model/unet/diffusion_pytorch_model.safetensors || fail "nothing was learnt"
+"$CAGEN" info additions/model >stdout || fail "cagen info"
+! train_lora refused --lora 17 2>stderr || fail "rank 17 was taken"
+grep -q "narrowest attention layer has 16 channels" stderr || fail "$(cat stderr)"
+! "$CAGEN" train base -q --data mine --vae v/vae --lora 2 --out refused 2>stderr || fail "no --from"
+grep -q "give --from DIR" stderr || fail "$(cat stderr)"
+
 echo "== a ControlNet for it, and a picture"
 "$CAGEN" train controlnet -q --model b/model --data data --shots 2 --steps 2 --batch 2 --samples 0 \
     --out c >/dev/null
