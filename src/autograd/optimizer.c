@@ -1,6 +1,11 @@
 #include "autograd/optimizer.h"
 
+#include "autograd/moments.h"
+
 #include <math.h>
+
+/* Numbers whose moments are f32 at a time: few enough to stay in a cache. */
+#define PIECE ((size_t)1 << 20)
 
 static const char *const courses[] = {"constant", "cosine", "linear", "steps"};
 
@@ -69,6 +74,61 @@ static void update_average(const CgOptimizer *o, CgStore *store, guint64 step)
         average[i] = values[i] + keep * (average[i] - values[i]);
 }
 
+/* Numbers in a row with what their moments are kept in. */
+typedef struct {
+    float *w;
+    const float *g;
+    guint8 *m, *v;
+    float *m_scales, *v_scales;
+    size_t count;
+} Piece;
+
+/* AdamW on moments of bytes. TABLES and SCRATCH [2, PIECE] are for the mean and the square. */
+static void update_piece(CgEngine *engine, const CgAdamw *adamw, const CgMomentTable tables[2],
+                         const Piece *p, float *scratch)
+{
+    const size_t blocks = cg_moments_blocks(p->count);
+    float *m = scratch, *v = scratch + PIECE;
+#pragma omp parallel for schedule(static) if (blocks > 16)
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = b * CG_MOMENTS_BLOCK, n = MIN(CG_MOMENTS_BLOCK, p->count - at);
+        cg_moments_decode(&tables[0], p->m + at, p->m_scales[b], n, m + at);
+        cg_moments_decode(&tables[1], p->v + at, p->v_scales[b], n, v + at);
+    }
+    engine->ops->adamw(engine, adamw, p->count, p->w, p->g, m, v);
+#pragma omp parallel for schedule(static) if (blocks > 16)
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = b * CG_MOMENTS_BLOCK, n = MIN(CG_MOMENTS_BLOCK, p->count - at);
+        cg_moments_encode(&tables[0], m + at, n, p->m + at, &p->m_scales[b]);
+        cg_moments_encode(&tables[1], v + at, n, p->v + at, &p->v_scales[b]);
+    }
+}
+
+/* No block reaches from one leaf into the next: their gradients are of different sizes. */
+static void update_small(CgEngine *engine, const CgAdamw *adamw, CgStore *store)
+{
+    g_autofree CgMomentTable *tables = g_new(CgMomentTable, 2);
+    g_autoptr(CgTensor) scratch = engine->ops->tensor(engine, CG_F32, CG_SHAPE(2, (int64_t)PIECE));
+    size_t block = 0;
+    cg_moment_table_init(&tables[0], TRUE);
+    cg_moment_table_init(&tables[1], FALSE);
+    for (guint i = 0; i < store->leaves->len; i++) {
+        const CgTensor *leaf = g_ptr_array_index(store->leaves, i);
+        const size_t first = (size_t)(cg_tensor_f32(leaf) - cg_tensor_f32(store->values));
+        for (size_t at = 0; at < leaf->count; at += PIECE) {
+            const Piece piece = {.w = cg_tensor_f32(store->values) + first + at,
+                                 .g = cg_tensor_f32(store->gradients) + first + at,
+                                 .m = (guint8 *)store->m->data + first + at,
+                                 .v = (guint8 *)store->v->data + first + at,
+                                 .m_scales = cg_tensor_f32(store->m_scales) + block,
+                                 .v_scales = cg_tensor_f32(store->v_scales) + block,
+                                 .count = MIN(PIECE, leaf->count - at)};
+            update_piece(engine, adamw, tables, &piece, cg_tensor_f32(scratch));
+            block += cg_moments_blocks(piece.count);
+        }
+    }
+}
+
 gboolean cg_optimizer_step(const CgOptimizer *o, CgEngine *engine, CgStore *store, guint64 step,
                            double gradient_scale, double *norm, GError **error)
 {
@@ -93,9 +153,13 @@ gboolean cg_optimizer_step(const CgOptimizer *o, CgEngine *engine, CgStore *stor
                            .step = step};
     /* Without a gradient nothing moves them but the decay. */
     g_autofree float *buffers = o->decay > 0 ? cg_store_copy_buffers(store) : NULL;
-    engine->ops->adamw(engine, &adamw, store->used, cg_tensor_f32(store->values),
-                       cg_tensor_f32(store->gradients), cg_tensor_f32(store->m),
-                       cg_tensor_f32(store->v));
+    cg_store_keep_moments(store, o->small_moments);
+    if (store->m->dtype == CG_F32)
+        engine->ops->adamw(engine, &adamw, store->used, cg_tensor_f32(store->values),
+                           cg_tensor_f32(store->gradients), cg_tensor_f32(store->m),
+                           cg_tensor_f32(store->v));
+    else
+        update_small(engine, &adamw, store);
     cg_store_restore_buffers(store, buffers);
     if (store->average)
         update_average(o, store, step);

@@ -22,10 +22,11 @@ typedef struct {
     double eps, decay;   /* 1e-8, 1e-2 */
     double clip;         /* largest global norm of the gradient; 0: any */
     CgRateCourse course;
-    guint64 warmup;       /* steps over which the rate rises from zero */
-    guint64 steps;        /* in all, for the course */
-    double average_decay; /* of the average (EMA), 0.9999, say; 0: none. Early on it is at most
-                           * (1 + step) / (10 + step), as in diffusers' EMAModel */
+    guint64 warmup;         /* steps over which the rate rises from zero */
+    guint64 steps;          /* in all, for the course */
+    double average_decay;   /* of the average (EMA), 0.9999, say; 0: none. Early on it is at most
+                             * (1 + step) / (10 + step), as in diffusers' EMAModel */
+    gboolean small_moments; /* in a byte a number (autograd/moments.h); from the first step on */
 } CgOptimizer;
 
 void cg_optimizer_default(CgOptimizer *o);

@@ -1,5 +1,6 @@
 #include "autograd/store.h"
 
+#include "autograd/moments.h"
 #include "autograd/tape.h"
 
 #include <string.h>
@@ -12,9 +13,9 @@ size_t cg_store_size(size_t count, size_t total)
     return total + count * (ALIGN - 1);
 }
 
-static CgTensor *block_new(size_t capacity)
+static CgTensor *block_new(CgDType dtype, size_t count)
 {
-    return cg_tensor_zeros(CG_F32, CG_SHAPE((int64_t)capacity));
+    return cg_tensor_zeros(dtype, CG_SHAPE((int64_t)count));
 }
 
 static void clear_parameter(gpointer data)
@@ -26,10 +27,8 @@ CgStore *cg_store_new(size_t capacity)
 {
     CgStore *store = g_new0(CgStore, 1);
     store->capacity = capacity;
-    store->values = block_new(capacity);
-    store->gradients = block_new(capacity);
-    store->m = block_new(capacity);
-    store->v = block_new(capacity);
+    store->values = block_new(CG_F32, capacity);
+    store->gradients = block_new(CG_F32, capacity);
     store->parameters = g_array_new(FALSE, TRUE, sizeof(CgParameter));
     g_array_set_clear_func(store->parameters, clear_parameter);
     store->leaves = g_ptr_array_new_with_free_func((GDestroyNotify)cg_tensor_unref);
@@ -48,6 +47,8 @@ void cg_store_free(CgStore *store)
     cg_tensor_unref(store->gradients);
     cg_tensor_unref(store->m);
     cg_tensor_unref(store->v);
+    cg_tensor_unref(store->m_scales);
+    cg_tensor_unref(store->v_scales);
     cg_tensor_unref(store->average);
     g_free(store);
 }
@@ -70,7 +71,7 @@ CgTensor *cg_store_add(CgStore *store, const char *const *names, CgTensor *const
 {
     const size_t first = (store->used + ALIGN - 1) / ALIGN * ALIGN;
     size_t offset = first;
-    if (first + cg_shape_count(&shape) > store->capacity)
+    if (first + cg_shape_count(&shape) > store->capacity || store->m)
         g_error("%s: no room in the parameter store", names[0]);
     for (int i = 0; i < count; i++) {
         const CgParameter p = {.name = g_strdup(names[i]),
@@ -166,6 +167,21 @@ const CgParameter *cg_store_nth(const CgStore *store, guint i)
 CgTensor *cg_store_view(CgTensor *block, const CgParameter *parameter)
 {
     return view(block, parameter->offset, parameter->shape);
+}
+
+void cg_store_keep_moments(CgStore *store, gboolean small)
+{
+    size_t blocks = 0;
+    if (store->m)
+        return;
+    for (guint i = 0; i < store->leaves->len; i++)
+        blocks += cg_moments_blocks(((CgTensor *)g_ptr_array_index(store->leaves, i))->count);
+    store->m = block_new(small ? CG_U8 : CG_F32, store->capacity);
+    store->v = block_new(small ? CG_U8 : CG_F32, store->capacity);
+    if (small) {
+        store->m_scales = block_new(CG_F32, blocks);
+        store->v_scales = block_new(CG_F32, blocks);
+    }
 }
 
 void cg_store_keep_average(CgStore *store)

@@ -1,8 +1,9 @@
 /* store: the numbers that training changes.
  *
- * Values, gradients and both moments of AdamW are four blocks of f32 with the same offsets, so that
+ * Values, gradients and both moments of AdamW are four blocks with the same offsets, so that
  * clipping, the optimizer, averaging and a checkpoint are each one loop. Layers hold views of the
- * values; a view carries the variable by which a tape finds its gradient.
+ * values; a view carries the variable by which a tape finds its gradient. All are f32, but moments
+ * may be of a byte each (autograd/moments.h).
  *
  *     g_autoptr(CgStore) store = cg_store_new(count);
  *     CgTensor *w = cg_store_add(store, &name, &initial, 1, CG_SHAPE(320, 4, 3, 3));
@@ -21,8 +22,10 @@ typedef struct {
 } CgParameter;
 
 typedef struct {
-    CgTensor *values, *gradients, *m, *v; /* f32 [capacity] */
-    CgTensor *average; /* of the values over the steps (EMA), likewise; NULL: not kept */
+    CgTensor *values, *gradients; /* f32 [capacity] */
+    CgTensor *average;            /* of the values over the steps (EMA), likewise; NULL: not kept */
+    CgTensor *m, *v;              /* f32 or u8 [capacity]; NULL before cg_store_keep_moments */
+    CgTensor *m_scales, *v_scales; /* of bytes: f32 [blocks of all leaves, in their order] */
     size_t capacity, used;
     GArray *parameters; /* of CgParameter, in order of offset */
     GPtrArray *leaves;  /* of CgTensor: what layers hold; leaf i is variable i of the store */
@@ -31,7 +34,7 @@ typedef struct {
 
 /* Numbers that COUNT parameters with TOTAL numbers take, aligned. */
 size_t cg_store_size(size_t count, size_t total);
-/* Room for CAPACITY numbers; values undefined, the rest zero. */
+/* Room for CAPACITY numbers; values undefined, gradients zero. */
 CgStore *cg_store_new(size_t capacity);
 void cg_store_free(CgStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgStore, cg_store_free)
@@ -62,6 +65,8 @@ const CgParameter *cg_store_nth(const CgStore *store, guint i);
 CgTensor *cg_store_view(CgTensor *block, const CgParameter *parameter);
 
 void cg_store_zero_gradients(CgStore *store);
+/* The moments, all zero, unless they are there; in bytes with SMALL. Nothing can be added later. */
+void cg_store_keep_moments(CgStore *store, gboolean small);
 /* From now on the average is kept; it begins as the values are. */
 void cg_store_keep_average(CgStore *store);
 

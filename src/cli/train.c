@@ -34,6 +34,7 @@ void cg_cli_train_clear(CgCliTrain *t)
     cg_cli_compute_clear(&t->compute);
     g_clear_pointer(&t->out, g_free);
     g_clear_pointer(&t->course, g_free);
+    g_clear_pointer(&t->moments, g_free);
     g_clear_pointer(&t->stop_when, g_free);
     g_clear_pointer(&t->help, g_string_chunk_free);
 }
@@ -95,6 +96,9 @@ GOptionEntry *cg_cli_train_entries(CgCliTrain *t, const GOptionEntry *own)
                    "none (default: %g)",
                    o->average_decay),
               "DECAY"),
+        ENTRY("moments", STRING, &t->moments,
+              "f32 or 8bit: of AdamW; in bytes they take a quarter of the memory (default: f32)",
+              "TYPE"),
         ENTRY("recompute", NONE, &s->recompute,
               "compute activations again in the backward: less memory, a third more time", NULL),
         {"seed", 's', 0, G_OPTION_ARG_INT64, &t->seed,
@@ -160,6 +164,9 @@ gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error)
         return wrong(command, "--save-minutes must not be negative", error);
     if (t->course && !cg_rate_course_parse(t->course, &s->optimizer.course))
         return wrong(command, "--lr-schedule is constant, cosine, linear or steps", error);
+    s->optimizer.small_moments = g_strcmp0(t->moments, "8bit") == 0;
+    if (t->moments && !s->optimizer.small_moments && !g_str_equal(t->moments, "f32"))
+        return wrong(command, "--moments is f32 or 8bit", error);
     s->steps = (guint64)t->steps;
     s->optimizer.warmup = (guint64)t->warmup;
     s->watch_steps = (guint64)t->watch_steps;

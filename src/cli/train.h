@@ -13,7 +13,7 @@ int cg_cli_train_vae(int argc, char **argv);
 typedef struct {
     CgCliCompute compute;
     CgTrainSettings settings;
-    char *out, *course, *stop_when;
+    char *out, *course, *moments, *stop_when;
     gint64 steps, warmup, watch_steps, seed;
     gboolean plan_only;
     GStringChunk *help; /* texts of the entries */

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCKS 4
+static const char *const block_names[] = {"values", "m", "v", "m_scales", "v_scales", "average"};
+#define BLOCKS G_N_ELEMENTS(block_names)
 
 /* Names, shapes and places of all parameters, in one number. */
 static char *store_digest(const CgStore *store)
@@ -21,12 +22,18 @@ static char *store_digest(const CgStore *store)
     return g_strdup(g_checksum_get_string(sum));
 }
 
-static CgTensor *block(const CgStore *store, const char *name)
+/* The block NAME, or NULL where the store has none; *COUNT gets the elements that are in use. */
+static CgTensor *block(const CgStore *store, const char *name, size_t *count)
 {
-    return g_str_equal(name, "values") ? store->values
-           : g_str_equal(name, "m")    ? store->m
-           : g_str_equal(name, "v")    ? store->v
-                                       : store->average;
+    CgTensor *const blocks[] = {store->values,   store->m,        store->v,
+                                store->m_scales, store->v_scales, store->average};
+    G_STATIC_ASSERT(G_N_ELEMENTS(blocks) == BLOCKS);
+    size_t i = 0;
+    while (!g_str_equal(block_names[i], name))
+        i++;
+    if (blocks[i])
+        *count = g_str_has_suffix(name, "scales") ? blocks[i]->count : store->used;
+    return blocks[i];
 }
 
 static void describe(CgSafetensorsWriter *w, const char *task, const CgStore *store,
@@ -51,19 +58,21 @@ static void describe(CgSafetensorsWriter *w, const char *task, const CgStore *st
 gboolean cg_train_state_save(const char *path, const char *task, const char *base,
                              const CgStore *store, const CgTrainProgress *progress, GError **error)
 {
-    static const char *const names[BLOCKS] = {"values", "m", "v", "average"};
+    size_t count;
     g_autoptr(CgSafetensorsWriter) w = cg_safetensors_writer_new();
     describe(w, task, store, progress);
     if (base)
         cg_safetensors_writer_metadata(w, "base", base);
-    for (int i = 0; i < BLOCKS; i++)
-        if (block(store, names[i]))
-            cg_safetensors_writer_declare(w, names[i], CG_F32, CG_SHAPE((int64_t)store->used));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        const CgTensor *t = block(store, block_names[i], &count);
+        if (t)
+            cg_safetensors_writer_declare(w, block_names[i], t->dtype, CG_SHAPE((int64_t)count));
+    }
     if (!cg_safetensors_writer_begin(w, path, error))
         return FALSE;
     for (guint i = 0; i < cg_safetensors_writer_count(w); i++) {
-        const CgTensor *t = block(store, cg_safetensors_writer_nth(w, i));
-        if (!cg_safetensors_writer_put(w, t->data, store->used * sizeof(float), error))
+        const CgTensor *t = block(store, cg_safetensors_writer_nth(w, i), &count);
+        if (!cg_safetensors_writer_put(w, t->data, count * cg_dtype_size(t->dtype), error))
             return FALSE;
     }
     return cg_safetensors_writer_commit(g_steal_pointer(&w), error);
@@ -129,38 +138,37 @@ static gboolean check_kind(const CgSafetensors *file, const char *task, const ch
     return TRUE;
 }
 
-/* The entry of a block that the store has, or NULL with an error. */
-static const CgSafetensor *find_block(const CgSafetensors *file, const char *name, size_t used,
-                                      GError **error)
+/* The entry of the block T, of which COUNT elements are in use, or NULL with an error. */
+static const CgSafetensor *find_block(const CgSafetensors *file, const char *name,
+                                      const CgTensor *t, size_t count, GError **error)
 {
     const CgSafetensor *entry = cg_safetensors_find(file, name);
-    if (entry && entry->dtype == CG_F32 && entry->size == used * sizeof(float))
+    if (entry && entry->dtype == t->dtype && entry->size == count * cg_dtype_size(t->dtype))
         return entry;
     g_set_error(error, CG_ERROR, entry ? CG_ERROR_SHAPE : CG_ERROR_MISSING,
                 "%s: \"%s\" %s; resume with the options that it was begun with",
                 cg_safetensors_path(file), name,
-                entry ? "has another size" : "is not in the state");
+                entry ? "has another size or type" : "is not in the state");
     return NULL;
 }
 
 gboolean cg_train_state_load(const char *path, const char *task, const char *base, CgStore *store,
                              CgTrainProgress *progress, GError **error)
 {
-    static const char *const names[BLOCKS] = {"values", "m", "v", "average"};
+    CgTensor *blocks[BLOCKS];
     const CgSafetensor *entries[BLOCKS] = {NULL};
+    size_t count;
     g_autoptr(CgSafetensors) file = cg_safetensors_open(path, error);
     if (!file || !check_kind(file, task, base, store, error) ||
         !read_progress(file, progress, error))
         return FALSE;
-    for (int i = 0; i < BLOCKS; i++) {
-        if (!block(store, names[i]))
-            continue;
-        entries[i] = find_block(file, names[i], store->used, error);
-        if (!entries[i])
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = block(store, block_names[i], &count);
+        if (blocks[i] && !(entries[i] = find_block(file, block_names[i], blocks[i], count, error)))
             return FALSE;
     }
-    for (int i = 0; i < BLOCKS; i++)
-        if (entries[i])
-            memcpy(block(store, names[i])->data, entries[i]->data, entries[i]->size);
+    for (size_t i = 0; i < BLOCKS; i++)
+        if (blocks[i])
+            memcpy(blocks[i]->data, entries[i]->data, entries[i]->size);
     return TRUE;
 }

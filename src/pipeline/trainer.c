@@ -1,5 +1,6 @@
 #include "pipeline/trainer.h"
 
+#include "autograd/moments.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/rng.h"
@@ -28,7 +29,8 @@ typedef struct {
     guint64 epoch;   /* .. with this number; G_MAXUINT64: none */
     double saved;    /* when, by cg_seconds */
     double begin;
-    double forward, backward, update; /* seconds spent */
+    guint64 made;                     /* steps begun by this run */
+    double forward, backward, update; /* seconds spent, see CgTrainResult */
 } Run;
 
 void cg_train_settings_default(CgTrainSettings *s)
@@ -162,6 +164,8 @@ static gboolean make_step(Run *run, CgTrainNote *notes, Step *step, GError **err
 /* A step that is given up leaves no trace in running statistics either. */
 static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **error)
 {
+    if (run->made++ == 1)
+        run->forward = run->backward = run->update = 0;
     g_autofree float *buffers = cg_store_copy_buffers(run->task->store);
     const gboolean ok = make_step(run, notes, step, error);
     if (!ok)
@@ -336,6 +340,7 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
     if (!cg_file_make_directory(s->out, error))
         return FALSE;
     run_init(&run, task, s, engine, dtype);
+    cg_store_keep_moments(task->store, s->optimizer.small_moments);
     if (s->optimizer.average_decay > 0)
         cg_store_keep_average(task->store);
     gboolean ok =
@@ -350,9 +355,10 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
     result->steps = run.at.step;
     result->loss = run.smoothed;
     result->seconds = cg_seconds() - run.begin;
-    result->seconds_forward = run.forward;
-    result->seconds_backward = run.backward;
-    result->seconds_update = run.update;
+    const double timed = (double)MAX(1, (gint64)run.made - 1);
+    result->seconds_forward = run.forward / timed;
+    result->seconds_backward = run.backward / timed;
+    result->seconds_update = run.update / timed;
     run_clear(&run);
     return ok;
 }
@@ -361,14 +367,24 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
 #define PROGRAM_BYTES ((guint64)70 << 20)
 #define WEIGHT_BYTES  ((guint64)300 << 10)
 
+/* Of what a state to resume from holds: values, moments, average. */
+static guint64 state_bytes(const CgTrainTask *task, const CgTrainSettings *s)
+{
+    const guint64 count = task->store->capacity;
+    const guint64 moment =
+        s->optimizer.small_moments
+            ? count + (cg_moments_blocks(count) + cg_store_count(task->store)) * sizeof(float)
+            : count * sizeof(float);
+    return (s->optimizer.average_decay > 0 ? 2 : 1) * count * sizeof(float) + 2 * moment;
+}
+
 /* ENGINE has seen a step. */
 static CgTrainMemory memory_of(const CgTrainTask *task, const CgTrainSettings *s,
                                const CgEngine *engine)
 {
-    const guint64 blocks = s->optimizer.average_decay > 0 ? 5 : 4;
     CgTrainMemory m = {
         .weights = task->packed.fixed + task->packed.largest + task->packed.sources,
-        .trained = blocks * task->store->capacity * sizeof(float),
+        .trained = state_bytes(task, s) + task->store->capacity * sizeof(float),
         /* A weight's gradient is summed up in parts that are together as large as the weight, and
          * the columns of a backward may be too. */
         .step = MAX(cg_engine_plan_held(engine), task->aside_bytes) + 2 * task->packed.largest,
@@ -392,12 +408,11 @@ gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDTyp
     g_autoptr(CgTensor) loss = task->loss(task->data, &run.cx, samples, s->batch, notes, error);
     const gboolean ok =
         loss && cg_context_ok(&run.cx, error) && cg_tape_backward(run.tape, loss, 1, error);
-    const guint64 blocks = s->optimizer.average_decay > 0 ? 4 : 3; /* no gradients */
     const CgTrainMemory parts = memory_of(task, s, engine);
     *plan = (CgTrainResult){.steps = cg_train_steps(task, s),
                             .memory = parts.weights + parts.trained + parts.step + parts.data,
                             .parts = parts,
-                            .state_bytes = blocks * task->store->capacity * sizeof(float)};
+                            .state_bytes = state_bytes(task, s)};
     for (int i = 0; i < CG_OP_KINDS; i++)
         plan->flops += profile.flops[i] * s->accumulate;
     run_clear(&run);
