@@ -74,15 +74,17 @@ typedef struct {
 } CgTrainMemory;
 
 typedef struct {
-    guint64 steps;                                            /* done in all */
-    guint64 memory;                                           /* planned peak, bytes */
-    CgTrainMemory parts;                                      /* of it */
-    guint64 state_bytes;                                      /* of the file to resume from */
-    double flops;                                             /* of a step, forward and backward */
-    double loss;                                              /* smoothed */
-    double seconds;                                           /* of this run */
-    double seconds_forward, seconds_backward, seconds_update; /* of them */
-    gboolean stopped;                                         /* by stop_when */
+    guint64 steps;       /* done in all */
+    guint64 memory;      /* planned peak, bytes */
+    CgTrainMemory parts; /* of it */
+    guint64 state_bytes; /* of the file to resume from */
+    double flops;        /* of a step, forward and backward */
+    double loss;         /* smoothed */
+    double seconds;      /* of this run */
+    /* Of a step: means over all but the first of this run, which prepares much, if there are more.
+     */
+    double seconds_forward, seconds_backward, seconds_update;
+    gboolean stopped; /* by stop_when */
 } CgTrainResult;
 
 /* Updates that the settings come to. */
