@@ -19,8 +19,9 @@ typedef struct {
     CgCliCompute compute;
     CgModelPaths paths;
     CgBatchOptions batch;
-    CgJob *job; /* the options that a job has */
-    char *jobs; /* jobs.jsonl */
+    CgJob *job;  /* the options that a job has */
+    char *jobs;  /* jobs.jsonl */
+    char **lora; /* "FILE:WEIGHT" */
     int tries;
     int count;
 } Options;
@@ -39,6 +40,7 @@ static void options_clear(Options *o)
     g_free((char *)(guintptr)o->batch.sheet);
     cg_job_free(o->job);
     g_free(o->jobs);
+    g_strfreev(o->lora);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -85,6 +87,9 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "DIR|FILE"},
         {"vae", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.vae,
          "autoencoder instead of the model's own (TAESD is fast)", "DIR|FILE"},
+        {"lora", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o->lora,
+         "low-rank additions to the model, of weight 1 or another; may be given several times",
+         "FILE[:WEIGHT]"},
         {"tokenizer", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.tokenizer,
          "tokenizer instead of the model's own", "DIR|FILE"},
         {"config", 0, 0, G_OPTION_ARG_FILENAME, &o->paths.config,
@@ -344,6 +349,7 @@ static gboolean run(Options *o, GError **error)
     if (!complete_paths(&o->paths, error))
         return FALSE;
     o->batch.tries = (guint)o->tries;
+    o->paths.lora = o->lora;
     g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
     if (!model)
         return FALSE;

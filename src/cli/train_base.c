@@ -66,12 +66,15 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"min-snr", 0, 0, G_OPTION_ARG_DOUBLE, &b->min_snr,
          "weigh timesteps by min-SNR with this gamma, 5 say (default: all alike)", "GAMMA"},
         {"lora", 0, 0, G_OPTION_ARG_INT, &o->lora,
-         "with --from: train additions of this rank to the U-Net's attention layers, 8 say, "
-         "nothing "
-         "else",
+         "with --from: train additions of this rank to the U-Net's attention layers, 8 say, and "
+         "nothing else: far less memory",
          "RANK"},
         {"lora-alpha", 0, 0, G_OPTION_ARG_DOUBLE, &o->lora_alpha,
          "the additions' factor is this over the rank (default: the rank)", "A"},
+        {"lean", 0, 0, G_OPTION_ARG_NONE, &b->lean,
+         "with --lora: read the model's weights from its files at each use: less memory where they "
+         "are of 16 bits, a little more time",
+         NULL},
         {"samples", 0, 0, G_OPTION_ARG_INT, &b->sample_count, "pictures of a sheet (default: 12)",
          "N"},
         {"sample-steps", 0, 0, G_OPTION_ARG_INT, &b->sample_steps,
@@ -120,6 +123,8 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--save-type is f32, f16 or bf16", error);
     if (o->lora != CG_CLI_NO_LORA && !o->from)
         return wrong("--lora adds to a model: give --from DIR", error);
+    if (b->lean && o->lora == CG_CLI_NO_LORA)
+        return wrong("--lean goes with --lora", error);
     if (!cg_cli_train_lora(&o->train, o->lora, o->lora_alpha, "train base", &b->lora, error))
         return FALSE;
     b->data = o->data;

@@ -39,6 +39,7 @@ typedef struct {
     CgOutput *outputs; /* of the items */
     CgSafetensors *init;
     char *init_sha256;              /* NULL: seeded noise */
+    json_t *lora;                   /* merged into the model; NULL: nothing */
     GPtrArray *saved_names, *saved; /* latents to write at the end */
     CgProgress *progress;
     CgRowFunction row_done;
@@ -64,6 +65,7 @@ static void batch_clear(Batch *b)
     g_clear_pointer(&b->saved_names, g_ptr_array_unref);
     g_clear_pointer(&b->saved, g_ptr_array_unref);
     g_free(b->init_sha256);
+    json_decref(b->lora);
     g_free(b->normal_path);
     g_free(b->mask_path);
     g_free(b->normal_sha256);
@@ -187,7 +189,12 @@ static char *item_key(const Batch *b, const Item *item)
         b->model->vae_fingerprint, b->model->text_fingerprint, cg_dtype_name(b->model->dtype),
         b->init_sha256 ? b->init_sha256 : "-", ruled ? kept : NULL, NULL);
     free(text);
-    return cg_output_key(all);
+    if (!b->lora)
+        return cg_output_key(all);
+    char *lora = json_dumps(b->lora, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
+    g_autofree char *more = g_strjoin("\n", all, lora, NULL);
+    free(lora);
+    return cg_output_key(more);
 }
 
 static json_t *absolute_job(const CgJob *job)
@@ -231,6 +238,8 @@ static json_t *make_row(const Batch *b, const Item *item, const CgOutput *output
     json_object_set_new(row, "vae", json_string(m->vae_path));
     json_object_set_new(row, "vae_fingerprint", json_string(m->vae_fingerprint));
     json_object_set_new(row, "text_encoder_fingerprint", json_string(m->text_fingerprint));
+    if (b->lora)
+        json_object_set(row, "lora", b->lora);
     if (b->init_sha256)
         json_object_set_new(row, "init_latents_sha256", json_string(b->init_sha256));
     json_object_set_new(row, "dtype", json_string(cg_dtype_name(m->dtype)));
@@ -490,6 +499,7 @@ static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
 {
     guint64 steps = 0;
     b->recipes = cg_mask_recipes_new();
+    b->lora = cg_model_lora_to_json(b->model);
     if (!cg_mask_recipes_settle(jobs, error) || !name_outputs(b, jobs, error) ||
         !cg_jobs_check_inputs(jobs, b->recipes, error) || !open_latents(b, error) ||
         !try_writing(b->options->sheet, error))

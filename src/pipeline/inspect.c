@@ -219,6 +219,37 @@ gboolean cg_inspect_component(const char *path, CgComponent *component, GError *
     return FALSE;
 }
 
+static gboolean has_additions(const CgSafetensors *file)
+{
+    for (guint i = 0; i < cg_safetensors_count(file); i++)
+        if (strstr(cg_safetensors_nth(file, i)->name, "lora"))
+            return TRUE;
+    return FALSE;
+}
+
+/* A file of low-rank additions. */
+static CgInspection *inspect_additions(const char *path, gboolean values, GError **error)
+{
+    g_autoptr(CgLoraFile) lora = cg_lora_file_open(path, error);
+    if (!lora)
+        return NULL;
+    CgInspection *i = cg_inspection_new("LoRA", path);
+    i->summary = cg_lora_file_describe(lora);
+    CgInspectionTally tally;
+    cg_inspection_tally_init(&tally, i);
+    CgSafetensors *file = cg_lora_file_tensors(lora);
+    for (guint k = 0; k < cg_safetensors_count(file); k++) {
+        const CgSafetensor *entry = cg_safetensors_nth(file, k);
+        g_autoptr(CgTensor) t = cg_safetensors_tensor(file, entry);
+        cg_inspection_tally_add(&tally, entry->name, entry);
+        if (values && !cg_tensor_is_finite(t))
+            g_ptr_array_add(i->problems,
+                            g_strdup_printf("tensor %s holds NaN or infinity", entry->name));
+    }
+    cg_inspection_tally_finish(&tally);
+    return i;
+}
+
 /* The components whose tensors the file holds. */
 static gboolean inspect_file(const char *path, gboolean values, GPtrArray *found, GError **error)
 {
@@ -231,6 +262,12 @@ static gboolean inspect_file(const char *path, gboolean values, GPtrArray *found
         g_autoptr(CgCheckpoint) c = cg_checkpoint_open_file(path, components[i], NULL);
         if (c && cg_checkpoint_has(c, cg_component_mark(components[i])))
             g_ptr_array_add(found, inspect_part(path, components[i], values));
+    }
+    if (found->len == 0 && has_additions(file)) {
+        CgInspection *additions = inspect_additions(path, values, error);
+        if (additions)
+            g_ptr_array_add(found, additions);
+        return additions != NULL;
     }
     if (found->len > 0 || cg_inspect_plain_file(path, found))
         return TRUE;

@@ -110,6 +110,38 @@ static CgBuild build_from(const CgModel *m, CgCheckpoint *weights)
                      .where = cg_checkpoint_path(weights)};
 }
 
+/* BUILD's weights of COMPONENT with what is to be merged; MERGED lives as long as BUILD is used. */
+static void merge_lora(const CgModel *m, CgComponent component, CgBuild *build,
+                       CgMergedWeights *merged)
+{
+    *merged =
+        (CgMergedWeights){.weights = build->source, .component = component, .additions = m->lora};
+    if (m->lora->len == 0)
+        return;
+    build->lookup = cg_merged_weights_lookup;
+    build->source = merged;
+}
+
+static gboolean open_lora(CgModel *m, char *const *specs, GError **error)
+{
+    m->lora = g_ptr_array_new_with_free_func((GDestroyNotify)cg_lora_file_free);
+    for (; specs && *specs; specs++) {
+        CgLoraFile *file = cg_lora_file_open(*specs, error);
+        if (!file)
+            return FALSE;
+        g_ptr_array_add(m->lora, file);
+    }
+    return TRUE;
+}
+
+static gboolean check_lora(const CgModel *m, GError **error)
+{
+    for (guint i = 0; i < m->lora->len; i++)
+        if (!cg_lora_file_check_used(g_ptr_array_index(m->lora, i), error))
+            return FALSE;
+    return TRUE;
+}
+
 static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
 {
     CgUnetConfig config;
@@ -122,8 +154,10 @@ static gboolean load_unet(CgModel *m, const CgModelPaths *paths, GError **error)
         return FALSE;
     m->fingerprint = cg_weights_fingerprint(weights);
     CgBuild build = build_from(m, weights);
+    CgMergedWeights merged;
     build.differentiable = paths->training;
     build.unpacked = paths->lean;
+    merge_lora(m, CG_COMPONENT_UNET, &build, &merged);
     m->unet = cg_unet_new(&build, &config, error);
     m->unet_weights = g_steal_pointer(&weights);
     return m->unet != NULL;
@@ -160,7 +194,9 @@ static gboolean load_text(CgModel *m, const CgModelPaths *paths, GError **error)
         return FALSE;
     m->text_fingerprint = cg_weights_fingerprint(weights);
     CgBuild build = build_from(m, weights);
+    CgMergedWeights merged;
     build.unpacked = paths->training;
+    merge_lora(m, CG_COMPONENT_TEXT, &build, &merged);
     m->text = cg_clip_text_new(&build, &config, error);
     m->text_weights = g_steal_pointer(&weights);
     return m->text != NULL;
@@ -327,8 +363,9 @@ CgModel *cg_model_open(CgEngine *engine, CgDType dtype, const CgModelPaths *path
     m->dtype = dtype;
     m->path = g_strdup(paths->model);
     if (!check_paths(paths, error) || !load_tokenizer(m, paths, error) ||
-        !load_schedule(m, paths, error) || !load_text(m, paths, error) ||
-        !load_vae(m, paths, error) || !load_unet(m, paths, error) ||
+        !load_schedule(m, paths, error) || !open_lora(m, paths->lora, error) ||
+        !load_text(m, paths, error) || !load_vae(m, paths, error) || !load_unet(m, paths, error) ||
+        !check_lora(m, error) ||
         (paths->controlnet && !load_controlnet(m, paths->controlnet, error)) ||
         !cg_model_check(m, error))
         return NULL;
@@ -348,6 +385,7 @@ void cg_model_free(CgModel *m)
     cg_checkpoint_unref(m->text_weights);
     cg_checkpoint_unref(m->vae_weights);
     cg_checkpoint_unref(m->unet_weights);
+    g_clear_pointer(&m->lora, g_ptr_array_unref);
     g_free(m->path);
     g_free(m->controlnet_path);
     g_free(m->vae_path);
@@ -384,6 +422,20 @@ guint64 cg_model_parameter_count(const CgModel *m)
 int cg_model_size(const CgModel *m)
 {
     return m->unet->config.sample_size * cg_vae_factor(cg_vae_config(m->vae));
+}
+
+json_t *cg_model_lora_to_json(const CgModel *m)
+{
+    json_t *rows = m->lora->len ? json_array() : NULL;
+    for (guint i = 0; i < m->lora->len; i++) {
+        const CgLoraFile *file = g_ptr_array_index(m->lora, i);
+        json_t *row = json_object();
+        json_object_set_new(row, "file", json_string(cg_lora_file_path(file)));
+        json_object_set_new(row, "weight", json_real(cg_lora_file_weight(file)));
+        json_object_set_new(row, "sha256", json_string(cg_lora_file_sha256(file)));
+        json_array_append_new(rows, row);
+    }
+    return rows;
 }
 
 char *cg_model_explain_not_finite(const CgModel *m)

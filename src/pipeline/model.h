@@ -7,9 +7,11 @@
 #ifndef CG_PIPELINE_MODEL_H
 #define CG_PIPELINE_MODEL_H
 
+#include "base/json.h"
 #include "diffusion/schedule.h"
 #include "models/checkpoint.h"
 #include "models/clip_text.h"
+#include "models/lora_file.h"
 #include "models/tokenizer.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -21,6 +23,9 @@ typedef struct {
     const char *tokenizer;  /* folder or file instead of the model's own; NULL: its own */
     const char *config;     /* folder in diffusers' layout whose config.json files, schedule and
                                tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
+    /* Low-rank additions to text encoder and U-Net, merged at loading: each as cg_lora_file_open
+     * takes it, NULL at the end; NULL: none */
+    char *const *lora;
     /* For training a ControlNet: gradients shall flow through the U-Net, and the other parts, which
      * are seldom used, take no memory but their files (see cg_model_rest). */
     gboolean training;
@@ -37,8 +42,9 @@ typedef struct {
     CgControlnet *controlnet; /* NULL: none */
     CgNoiseSchedule *schedule;
     CgCheckpoint *text_weights, *vae_weights, *unet_weights;
+    GPtrArray *lora; /* of CgLoraFile: what is merged */
     char *path, *controlnet_path, *vae_path;
-    /* see cg_weights_fingerprint; the first is the U-Net's */
+    /* see cg_weights_fingerprint; the first is the U-Net's. Without what is merged */
     char *fingerprint, *controlnet_fingerprint, *vae_fingerprint, *text_fingerprint;
 } CgModel;
 
@@ -84,5 +90,9 @@ char *cg_weights_fingerprint(CgCheckpoint *checkpoint);
 /* The same of any tensors, one by one; SUM: a GChecksum of SHA-256. */
 void cg_fingerprint_add(void *sum, const char *name, const CgSafetensor *entry);
 char *cg_fingerprint_finish(GChecksum *sum);
+
+/* What is merged into it, for manifests: [{"file": .., "weight": .., "sha256": ..}]; NULL when
+ * nothing is. Free with json_decref. */
+json_t *cg_model_lora_to_json(const CgModel *m);
 
 #endif

@@ -28,9 +28,8 @@ typedef struct {
     CgModel *model;
     CgStore *store;
     guint text_parameters; /* the store's first ones; the others are the U-Net's */
-    CgCheckpoint *unet;    /* with LoRA: what is added to */
     char *name;            /* of the task */
-    char *fingerprint;     /* with LoRA: of what is added to */
+    char *fingerprint;     /* with LoRA: of all that is not trained */
     GPtrArray *captions;   /* of CgCaption */
     CgLatentCache *latents;
     GPtrArray *texts; /* all texts of all captions; borrowed from these */
@@ -266,7 +265,7 @@ static gboolean save_additions(const Training *t, CgTensor *block, GError **erro
                                     .count = cg_store_count(t->store),
                                     .dtype = t->options->save_dtype,
                                     .frozen = cg_checkpoint_lookup,
-                                    .frozen_source = t->unet,
+                                    .frozen_source = t->model->unet_weights,
                                     .lora = t->options->lora};
     g_autofree char *unet = g_build_filename(t->folder, "unet", NULL);
     g_autofree char *text = g_build_filename(t->folder, "text_encoder", NULL);
@@ -406,8 +405,11 @@ static gboolean open_vae(Training *t, GError **error)
                            .dtype = t->dtype,
                            .lookup = cg_checkpoint_lookup,
                            .source = weights,
-                           .where = path};
+                           .where = path,
+                           .unpacked = o->lora.rank > 0};
+    t->model->vae_fingerprint = cg_weights_fingerprint(weights);
     t->model->vae = cg_vae_new(&build, &config, error);
+    t->model->vae_weights = g_steal_pointer(&weights);
     return t->model->vae != NULL;
 }
 
@@ -468,6 +470,15 @@ static gboolean make_lora_store(Training *t, const CgUnetConfig *config, GError 
     return TRUE;
 }
 
+/* What --lean reads again in every step. */
+static guint64 file_bytes(const Training *t)
+{
+    const CgModel *m = t->model;
+    return t->options->lean
+               ? cg_checkpoint_bytes(m->text_weights) + cg_checkpoint_bytes(m->unet_weights)
+               : 0;
+}
+
 static void make_store(Training *t, const CgClipTextConfig *text_config,
                        const CgUnetConfig *unet_config)
 {
@@ -512,12 +523,26 @@ static gboolean open_source(const Training *t, const char *part, CgInitialWeight
     return *weights != NULL;
 }
 
+/* With LoRA BUILD is frozen; the U-Net gets additions besides. */
+static void freeze(const Training *t, CgComponent component, CgBuild *build)
+{
+    const CgTrainBaseOptions *o = t->options;
+    if (!o->lora.rank)
+        return;
+    build->unpacked = o->lean;
+    build->trains = is_never_trained;
+    if (component == CG_COMPONENT_UNET)
+        build->lora = o->lora;
+    else
+        build->store = NULL;
+}
+
 static gboolean open_networks(Training *t, int side, GError **error)
 {
+    CgModel *m = t->model;
     CgClipTextConfig text;
     CgUnetConfig unet;
     CgBuild build;
-    g_autoptr(CgCheckpoint) text_weights = NULL, unet_weights = NULL;
     if (!read_configs(t, side, &text, &unet, error))
         return FALSE;
     if (!t->options->lora.rank)
@@ -526,22 +551,24 @@ static gboolean open_networks(Training *t, int side, GError **error)
         return FALSE;
     CgInitialWeights initial = {
         .component = CG_COMPONENT_TEXT, .seed = t->options->train.seed, .layers = text.layers};
-    if (!open_source(t, "text_encoder", &initial, &text_weights, &build, error))
+    if (!open_source(t, "text_encoder", &initial, &m->text_weights, &build, error))
         return FALSE;
-    if (t->options->lora.rank)
-        build.store = NULL;
-    if (!(t->model->text = cg_clip_text_new(&build, &text, error)))
+    freeze(t, CG_COMPONENT_TEXT, &build);
+    if (!(m->text = cg_clip_text_new(&build, &text, error)))
         return FALSE;
     initial.component = CG_COMPONENT_UNET;
-    if (!open_source(t, "unet", &initial, &unet_weights, &build, error))
+    if (!open_source(t, "unet", &initial, &m->unet_weights, &build, error))
+        return FALSE;
+    freeze(t, CG_COMPONENT_UNET, &build);
+    if (!(m->unet = cg_unet_new(&build, &unet, error)))
         return FALSE;
     if (t->options->lora.rank) {
-        build.trains = is_never_trained;
-        build.lora = t->options->lora;
-        t->fingerprint = cg_weights_fingerprint(unet_weights);
+        g_autofree char *text_fingerprint = cg_weights_fingerprint(m->text_weights);
+        g_autofree char *unet_fingerprint = cg_weights_fingerprint(m->unet_weights);
+        t->fingerprint =
+            g_strjoin("-", unet_fingerprint, text_fingerprint, m->vae_fingerprint, NULL);
     }
-    t->unet = unet_weights ? g_steal_pointer(&unet_weights) : NULL;
-    return (t->model->unet = cg_unet_new(&build, &unet, error)) && cg_model_check(t->model, error);
+    return cg_model_check(m, error);
 }
 
 static gboolean load_pictures(Training *t, int size, gboolean plan_only, GError **error)
@@ -559,6 +586,8 @@ static gboolean load_pictures(Training *t, int size, gboolean plan_only, GError 
         return FALSE;
     t->latents = cg_latent_cache_new(t->engine, t->dtype, t->model->vae, pictures, t->options->flip,
                                      cg_memory_available() / 2, error);
+    if (t->options->lora.rank)
+        cg_model_rest(t->model);
     return t->latents != NULL;
 }
 
@@ -603,7 +632,6 @@ static void training_clear(Training *t)
     g_free(t->first);
     g_free(t->ids);
     g_free(t->empty);
-    g_clear_pointer(&t->unet, cg_checkpoint_unref);
     g_free(t->name);
     g_free(t->fingerprint);
     g_free(t->folder);
@@ -622,7 +650,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
                               .store = t->store,
                               .sample_count = t->captions->len,
                               .packed = cg_model_packed_bytes(t->model),
-                              .data_bytes = cg_tensor_bytes(t->latents->moments),
+                              .data_bytes = cg_tensor_bytes(t->latents->moments) + file_bytes(t),
                               .loss = loss,
                               .changed = changed,
                               .save = save,
@@ -635,7 +663,7 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
     cg_train_plan_say(what, &task, s, result);
-    return plan_only || (cg_train_plan_check(s, result, "a smaller --size", error) &&
+    return plan_only || (cg_train_plan_check(s, result, "a smaller --size, --lora", error) &&
                          cg_train(&task, s, t->engine, t->dtype, result, error));
 }
 

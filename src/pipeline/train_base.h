@@ -31,6 +31,7 @@ typedef struct {
     /* With FROM and a rank above 0: what is trained are low-rank additions to the U-Net's attention
      * projections; the rest of the model stays as it is. */
     CgLora lora;
+    gboolean lean; /* with LoRA: what is not trained is read from its files at each use */
     CgDType save_dtype;
     /* The pictures of a watch: SAMPLES of them, STEPS of DDIM each. */
     int sample_count, sample_steps;

@@ -76,7 +76,8 @@ same_files b/model/vae/config.json further/model/vae/config.json
 
 echo "== additions to it alone (LoRA): merged and by themselves; the same bytes after a pause"
 train_lora() { # OUT OPTION...
-    "$CAGEN" train base -q --data mine --from b/model --lora 2 --lora-alpha 3 --lr 1e-2 --batch 2 --out "$@"
+    "$CAGEN" train base -q --data mine --from b/model --lora 2 --lora-alpha 3 --lr 5e-2 \
+        --lr-schedule constant --warmup 0 --batch 2 --out "$@"
 }
 train_lora additions --steps 4 >/dev/null 2>stderr
 train_lora parts --steps 2 >/dev/null
@@ -90,10 +91,34 @@ grep -aq '"unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q.lora_
 ! cmp -s b/model/unet/diffusion_pytorch_model.safetensors \
     additions/model/unet/diffusion_pytorch_model.safetensors || fail "nothing was learnt"
 "$CAGEN" info additions/model >stdout || fail "cagen info"
-! train_lora refused --lora 17 2>stderr || fail "rank 17 was taken"
-grep -q "narrowest attention layer has 16 channels" stderr || fail "$(cat stderr)"
-! "$CAGEN" train base -q --data mine --vae v/vae --lora 2 --out refused 2>stderr || fail "no --from"
-grep -q "give --from DIR" stderr || fail "$(cat stderr)"
+"$CAGEN" info additions/pytorch_lora_weights.safetensors >stdout || fail "cagen info"
+grep -q "^LoRA .*pytorch_lora_weights" stdout || fail "$(cat stdout)"
+grep -q "rank 2, factor 1.5, 32 layers of a U-Net" stdout || fail "$(cat stdout)"
+train_lora threads --steps 4 --threads 1 >/dev/null
+same_files additions/state.safetensors threads/state.safetensors
+train_lora lean --steps 4 --lean >/dev/null
+same_files additions/state.safetensors lean/state.safetensors
+
+echo "== pictures with the additions from their file are those of the merged model"
+draw() { # OUT MODEL OPTION...
+    "$CAGEN" generate -q --model $2 --normal data/hex_nut/train/good/000.png --steps 2 \
+        --mask data/hex_nut/ground_truth/scratch/000_mask.png --prompt "my hex nut" --out "$1" \
+        "${@:3}" >/dev/null
+}
+draw plain b/model
+draw merged additions/model
+draw added b/model --lora additions # a folder that cagen train made
+draw none b/model --lora additions/pytorch_lora_weights.safetensors:0
+draw halves b/model --lora additions:0.5 --lora additions:0.5
+same_pictures merged added
+same_pictures plain none
+! diff -rq --exclude manifest.jsonl plain added >/dev/null || fail "the additions change nothing"
+! diff -rq --exclude manifest.jsonl plain halves >/dev/null || fail "half of the additions change nothing"
+grep -q '"lora":\[{"file":"additions/pytorch_lora_weights.safetensors","weight":1.0,"sha256":' \
+    added/manifest.jsonl || fail "$(cat added/manifest.jsonl)"
+draw added b/model --lora additions # made already
+is "rows" "$(wc -l <added/manifest.jsonl)" 1
+! draw added b/model --lora additions:0.7 2>stderr || fail "another weight was taken for the same"
 
 echo "== a ControlNet for it, and a picture"
 "$CAGEN" train controlnet -q --model b/model --data data --shots 2 --steps 2 --batch 2 --samples 0 \
@@ -117,6 +142,17 @@ refuse 2 "multiples of 4" train_vae x --size 30
 refuse 2 "not negative" train_vae x --kl -1
 refuse 2 "one of --vae DIR" "$CAGEN" train base --data data --steps 1 --out x
 refuse 2 "its own sizes" "$CAGEN" train base --data data --from b/model --config sizes --steps 1 --out x
+train_lora_from() { # OPTION...
+    "$CAGEN" train base -q --data mine --steps 1 --out x "$@"
+}
+refuse 2 "narrowest attention layer has 24 channels" train_lora_from --from b/model --lora 25
+refuse 2 "give --from DIR" train_lora_from --vae v/vae --lora 2
+refuse 2 "--lora must be 1 or more" train_lora_from --from b/model --lora 0
+refuse 2 "--lean goes with --lora" train_lora_from --from b/model --lean
+refuse 2 "not base with --lora 3" "$CAGEN" train base -q --data mine --from b/model --lora 3 --batch 2 --steps 9 --out additions --resume
+refuse 2 "a LoRA is FILE or FILE:WEIGHT" draw x b/model --lora additions:much
+refuse 1 "nowhere" draw x b/model --lora nowhere
+refuse 1 "is no part of a LoRA" draw x b/model --lora v/vae/diffusion_pytorch_model.safetensors
 refuse 2 "--vocabulary must be 514" train_base x --vocabulary 100
 refuse 1 "no such folder" "$CAGEN" train vae --data nowhere --steps 1 --out x
 mkdir empty
