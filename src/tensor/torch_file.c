@@ -277,11 +277,40 @@ static gboolean add_tensor(Loader *l, const char *name, const CgPickled *call, G
 
 /* ---- dicts */
 
-/* The key I of a dict as a name below PREFIX; NULL when it is none. */
-static char *name_below(const CgPickled *dict, guint i, const char *prefix)
+typedef struct {
+    const CgPickled *key, *value;
+} Entry;
+
+/* What was put into DICT later, or the list of pairs that it was made of: Python 2 saves
+ * OrderedDict([[key, value], ...]). */
+static const CgPickled *pairs_of(const CgPickled *dict)
 {
-    const CgPickled *key = item(dict, i, CG_PICKLED_TEXT);
-    if (!key || key->length + strlen(prefix) >= MAX_NAME ||
+    return dict->kind == CG_PICKLED_CALL ? item(dict->args, 0, CG_PICKLED_LIST) : NULL;
+}
+
+static guint entry_count(const CgPickled *dict)
+{
+    const CgPickled *pairs = pairs_of(dict);
+    return pairs ? pairs->items->len : dict->items->len / 2;
+}
+
+/* FALSE where the pair I is none. */
+static gboolean entry_at(const CgPickled *dict, guint i, Entry *entry)
+{
+    const CgPickled *pairs = pairs_of(dict);
+    const CgPickled *pair = pairs ? g_ptr_array_index(pairs->items, i) : dict;
+    const guint at = pairs ? 0 : 2 * i;
+    if (pairs && ((pair->kind != CG_PICKLED_LIST && pair->kind != CG_PICKLED_TUPLE) ||
+                  pair->items->len != 2))
+        return FALSE;
+    *entry = (Entry){g_ptr_array_index(pair->items, at), g_ptr_array_index(pair->items, at + 1)};
+    return TRUE;
+}
+
+/* KEY as a name below PREFIX; NULL when it is none. */
+static char *name_below(const CgPickled *key, const char *prefix)
+{
+    if (key->kind != CG_PICKLED_TEXT || key->length + strlen(prefix) >= MAX_NAME ||
         !g_utf8_validate(key->text, (gssize)key->length, NULL))
         return NULL;
     return *prefix ? g_strconcat(prefix, ".", key->text, NULL) : g_strdup(key->text);
@@ -290,19 +319,22 @@ static char *name_below(const CgPickled *dict, guint i, const char *prefix)
 static gboolean add_dict(Loader *l, const CgPickled *dict, const char *prefix, int depth,
                          GError **error)
 {
-    for (guint i = 0; i + 1 < dict->items->len; i += 2) {
-        const CgPickled *value = g_ptr_array_index(dict->items, i + 1);
-        const CgPickled *tensor = find_tensor(value);
+    for (guint i = 0; i < entry_count(dict); i++) {
+        Entry entry;
         if (++l->items > MAX_ITEMS)
             return broken(l, "its dicts have too many items", error);
-        if (!tensor && !is_dict(value))
+        if (!entry_at(dict, i, &entry))
             continue;
-        g_autofree char *name = name_below(dict, i, prefix);
+        const CgPickled *tensor = find_tensor(entry.value);
+        if (!tensor && !is_dict(entry.value))
+            continue;
+        g_autofree char *name = name_below(entry.key, prefix);
         if (!name && tensor)
             return broken(l, "a tensor's name is no text, or too long", error);
         if (name && tensor && !add_tensor(l, name, tensor, error))
             return FALSE;
-        if (name && !tensor && depth < MAX_DEPTH && !add_dict(l, value, name, depth + 1, error))
+        if (name && !tensor && depth < MAX_DEPTH &&
+            !add_dict(l, entry.value, name, depth + 1, error))
             return FALSE;
     }
     return TRUE;
@@ -311,11 +343,11 @@ static gboolean add_dict(Loader *l, const CgPickled *dict, const char *prefix, i
 /* ROOT, or the dict in it that is called "state_dict". */
 static const CgPickled *find_state(const CgPickled *root)
 {
-    for (guint i = 0; i + 1 < root->items->len; i += 2) {
-        const CgPickled *key = item(root, i, CG_PICKLED_TEXT);
-        const CgPickled *value = g_ptr_array_index(root->items, i + 1);
-        if (key && strcmp(key->text, "state_dict") == 0 && is_dict(value))
-            return value;
+    for (guint i = 0; i < entry_count(root); i++) {
+        Entry entry;
+        if (entry_at(root, i, &entry) && entry.key->kind == CG_PICKLED_TEXT &&
+            strcmp(entry.key->text, "state_dict") == 0 && is_dict(entry.value))
+            return entry.value;
     }
     return root;
 }

@@ -6,6 +6,7 @@
   types, views (transposed, cut out, strided), two names for one storage, a scalar, an empty one, a
   parameter, dicts in dicts; expected.safetensors has them as PyTorch hands them out.
 - checkpoint.ckpt: a "state_dict" among other things.
+- pairs.pth: a dict as Python 2 saves it, made of a list of pairs.
 - harmful.pth, harmful_old.pth: pickles that would run a command.
 """
 
@@ -22,6 +23,12 @@ TYPES = {
     "i64": torch.int64, "i32": torch.int32, "i16": torch.int16, "i8": torch.int8,
     "u8": torch.uint8, "bool": torch.bool,
 }  # fmt: skip
+
+
+class Pairs:
+    def __reduce__(self):
+        pairs = [["a.weight", torch.tensor([[1.0, 2.0]])], ["b", torch.tensor([3, 4])]]
+        return collections.OrderedDict, (pairs,)
 
 
 class Harmful:
@@ -59,6 +66,7 @@ def main():
     save_file(expected, out / "expected.safetensors")
     torch.save({"state_dict": {"a.weight": torch.ones(2)}, "optimizer": {"m": torch.ones(3)}},
                out / "checkpoint.ckpt")  # fmt: skip
+    torch.save(Pairs(), out / "pairs.pth", _use_new_zipfile_serialization=False)
     torch.save({"a": torch.ones(2), "b": Harmful()}, out / "harmful.pth")
     torch.save({"b": Harmful()}, out / "harmful_old.pth", _use_new_zipfile_serialization=False)
     for file in out.iterdir():

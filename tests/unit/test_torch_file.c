@@ -66,6 +66,15 @@ static void state_dict_stands_for_all(void)
     g_assert_nonnull(cg_safetensors_find(st, "a.weight"));
 }
 
+static void dict_of_a_list_of_pairs_is_read(void)
+{
+    g_autoptr(CgSafetensors) st = open_file("pairs.pth");
+    g_autoptr(CgTensor) a = test_fixture_tensor(st, "a.weight");
+    g_assert_cmpuint(cg_safetensors_count(st), ==, 2);
+    g_assert_true(cg_shape_equal(&a->shape, &CG_SHAPE(1, 2)));
+    g_assert_cmpmem(a->data, cg_tensor_bytes(a), ((const float[]){1, 2}), 2 * sizeof(float));
+}
+
 /* BYTES are refused with CODE, one line that says TEXT. */
 static void assert_refused(const guint8 *bytes, gsize size, CgErrorCode code, const char *text)
 {
@@ -241,6 +250,7 @@ int main(int argc, char **argv)
                          commands_are_refused_by_name);
 #define ADD(test) g_test_add_func("/torch_file/" #test, test)
     ADD(state_dict_stands_for_all);
+    ADD(dict_of_a_list_of_pairs_is_read);
     ADD(views_beyond_their_storage_are_refused);
     ADD(storage_of_another_size_is_refused);
     ADD(compressed_archives_are_refused);
