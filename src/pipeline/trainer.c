@@ -393,16 +393,24 @@ static CgTrainMemory memory_of(const CgTrainTask *task, const CgTrainSettings *s
     return m;
 }
 
+static void count_backward(void *data, const CgRecord *record, double seconds)
+{
+    (void)seconds;
+    *(double *)data += record->flops;
+}
+
 gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDType dtype,
                        CgTrainResult *plan, GError **error)
 {
     Run run;
     CgProfile profile = {0};
+    double flops = 0; /* of the backward */
     g_autofree CgTrainNote *notes = g_new0(CgTrainNote, s->batch);
     g_autofree CgTrainSample *samples = g_new(CgTrainSample, s->batch);
     g_autoptr(CgEngine) engine = cg_engine_plan_new();
     run_init(&run, task, s, engine, dtype);
     run.cx.profile = &profile;
+    cg_tape_observe(run.tape, count_backward, &flops);
     for (int i = 0; i < s->batch; i++)
         samples[i] = sample(&run, (guint64)i);
     g_autoptr(CgTensor) loss = task->loss(task->data, &run.cx, samples, s->batch, notes, error);
@@ -414,7 +422,8 @@ gboolean cg_train_plan(const CgTrainTask *task, const CgTrainSettings *s, CgDTyp
                             .parts = parts,
                             .state_bytes = state_bytes(task, s)};
     for (int i = 0; i < CG_OP_KINDS; i++)
-        plan->flops += profile.flops[i] * s->accumulate;
+        flops += profile.flops[i];
+    plan->flops = flops * s->accumulate;
     run_clear(&run);
     return ok;
 }

@@ -78,9 +78,9 @@ typedef struct {
     guint64 memory;      /* planned peak, bytes */
     CgTrainMemory parts; /* of it */
     guint64 state_bytes; /* of the file to resume from */
-    double flops;        /* of a step, forward and backward */
-    double loss;         /* smoothed */
-    double seconds;      /* of this run */
+    double flops;   /* of a step, forward and backward; what is computed again is not counted */
+    double loss;    /* smoothed */
+    double seconds; /* of this run */
     /* Of a step: means over all but the first of this run, which prepares much, if there are more.
      */
     double seconds_forward, seconds_backward, seconds_update;
