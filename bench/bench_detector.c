@@ -4,9 +4,9 @@
  *                    [--steps 3] [--dtype f32] [--recompute]
  *
  * Defaults are DRAEM's full size, all threads, 3 steps after one that does not count; the times of
- * the best. --serve PART is for bench/detector.py, which lets it and bench/peer_draem.py take
- * turns: for each line of standard input, "warm N" or "run", it does PART (step, of N samples, or
- * score) once and answers with a line of JSON. */
+ * the best. --serve PART is for bench/compare_detector.py, which lets it and bench/peer_draem.py
+ * take turns: for each line of standard input, "warm N" or "run", it does PART (step, of N samples,
+ * or score) once and answers with a line of JSON. */
 #include "autograd/optimizer.h"
 #include "base/rng.h"
 #include "base/system.h"
@@ -224,7 +224,7 @@ static gboolean report_score(const Options *o, GError **error)
     return ok;
 }
 
-/* ---- for bench/detector.py */
+/* ---- for bench/compare_detector.py */
 
 static gboolean serve_line(Bench *b, const Options *o, const char *line, GError **error)
 {
