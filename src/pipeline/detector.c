@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -76,6 +77,36 @@ static FirstLayer first_layer(const CgPlainWeights *w, const char *name)
     return ok ? (FirstLayer){t->shape.d[0], t->shape.d[1]} : (FirstLayer){0, 0};
 }
 
+static gboolean wrong_file(const char *path, const char *what, GError **error)
+{
+    g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: %s", path, what);
+    return FALSE;
+}
+
+/* What the networks' first layers say; the second is that of DRAEM's second file where there is
+ * one.
+ */
+static gboolean deduce_config(const char *path, FirstLayer draem, FirstLayer segmenter,
+                              CgDetectorNetworkConfig *config, GError **error)
+{
+    if (draem.width && segmenter.width) {
+        config->draem = (CgDraemConfig){(int)draem.width, (int)segmenter.width};
+        return TRUE;
+    }
+    if (!segmenter.width)
+        return wrong_file(path,
+                          "not the weights of a DRAEM detector with its second file, nor those of "
+                          "a U-Net",
+                          error);
+    if (segmenter.channels == 6)
+        return wrong_file(
+            path, "the second file of a DRAEM detector; name the first one, without _seg", error);
+    if (segmenter.channels != 3)
+        return wrong_file(path, "a U-Net, but not one for pictures of three channels", error);
+    *config = cg_detector_network_config(CG_DETECTOR_UNET, (int)segmenter.width);
+    return TRUE;
+}
+
 static CgPlainWeights *open_file(const char *path, CgDetectorNetworkConfig *config, GError **error)
 {
     static const char first[] = "encoder.block1.0.weight",
@@ -83,24 +114,16 @@ static CgPlainWeights *open_file(const char *path, CgDetectorNetworkConfig *conf
     g_autoptr(CgPlainWeights) w = cg_plain_weights_open(&path, 1, error);
     if (!w)
         return NULL;
-    const FirstLayer draem = first_layer(w, first), unet = first_layer(w, second);
-    if (!draem.width && unet.width && unet.channels == 3) {
-        *config = cg_detector_network_config(CG_DETECTOR_UNET, (int)unet.width);
-        return g_steal_pointer(&w);
+    const FirstLayer draem = first_layer(w, first);
+    FirstLayer segmenter = first_layer(w, second);
+    if (draem.width && !segmenter.width) {
+        cg_plain_weights_free(w);
+        w = open_pair(path, error);
+        if (!w)
+            return NULL;
+        segmenter = first_layer(w, second);
     }
-    g_clear_pointer(&w, cg_plain_weights_free);
-    if (draem.width && !(w = open_pair(path, error)))
-        return NULL;
-    const gint64 width = w ? first_layer(w, second).width : 0;
-    if (width) {
-        config->draem = (CgDraemConfig){(int)draem.width, (int)width};
-        return g_steal_pointer(&w);
-    }
-    g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED, "%s: %s", path,
-                unet.width ? "the second file of a DRAEM detector; name the first one, without _seg"
-                           : "not the weights of a DRAEM detector with its second file, nor those "
-                             "of a U-Net");
-    return NULL;
+    return deduce_config(path, draem, segmenter, config, error) ? g_steal_pointer(&w) : NULL;
 }
 
 CgPlainWeights *cg_detector_read(const char *path, CgDetectorConfig *config, GError **error)
@@ -220,6 +243,17 @@ static gboolean save_file(const char *folder, const char *name, CgParameterFilte
     return cg_plain_weights_save(path, store, block, filter, error);
 }
 
+/* A detector of the other network that was here before. */
+static void remove_other_weights(const char *folder, CgDetectorKind kind)
+{
+    const char *const others[2] = {kind == CG_DETECTOR_UNET ? draem_files[0] : UNET_FILE,
+                                   kind == CG_DETECTOR_UNET ? draem_files[1] : NULL};
+    for (int i = 0; i < 2 && others[i]; i++) {
+        g_autofree char *path = g_build_filename(folder, others[i], NULL);
+        g_unlink(path);
+    }
+}
+
 static gboolean save_weights(const char *folder, CgDetectorKind kind, const CgStore *store,
                              CgTensor *block, GError **error)
 {
@@ -243,7 +277,10 @@ gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, co
     json_object_set_new(json, "version", json_string(CAGEN_VERSION));
     if (config->training)
         json_object_set(json, "training", config->training);
-    return cg_json_save(json, path, error);
+    if (!cg_json_save(json, path, error))
+        return FALSE;
+    remove_other_weights(folder, config->network.kind);
+    return TRUE;
 }
 
 gboolean cg_detector_save_threshold(const char *folder, json_t *threshold, GError **error)

@@ -56,7 +56,7 @@ CgMap *cg_detector_map(const CgDetector *d, const CgImage *image, GError **error
 CgImage *cg_detector_overlay(const CgImage *image, const CgMap *map);
 
 /* Writes FOLDER from BLOCK of the store (values or average); configuration last, without its
- * threshold. */
+ * threshold. Weights of the other network, which a detector that was there before left, go. */
 gboolean cg_detector_save(const char *folder, const CgDetectorConfig *config, const CgStore *store,
                           CgTensor *block, GError **error);
 /* Puts THRESHOLD (borrowed; an object with "image") into FOLDER's configuration. */
