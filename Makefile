@@ -8,7 +8,7 @@ REPEATS ?= 5
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: build demo model check check-full bench asan fuzz format install clean help deps
+.PHONY: build program demo model check check-full bench asan fuzz format install clean help deps
 
 build: deps
 	@cmake --preset release
@@ -17,10 +17,15 @@ build: deps
 deps:
 	@scripts/install-deps.sh build
 
-demo: build
+# The program alone: no tests, no benchmarks.
+program: deps
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target cagen
+
+demo: program
 	@scripts/demo.sh
 
-model: build
+model: program
 	@scripts/make-model.sh
 
 check:

@@ -132,7 +132,9 @@ static void print_row(void *data, const json_t *row)
         json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
         putchar('\n');
     } else {
-        printf("%s/%s\n", o->out, json_string_value(json_object_get(row, "image")));
+        g_autofree char *path =
+            g_build_filename(o->out, json_string_value(json_object_get(row, "image")), NULL);
+        printf("%s\n", path);
     }
     fflush(stdout);
 }

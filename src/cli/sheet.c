@@ -40,7 +40,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     *o = (Options){.count = 12, .cell = 256};
     const GOptionEntry entries[] = {
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->out,
-         "the picture to write (default: DIR/sheet.png)", "FILE.png"},
+         "the picture to write (default: DIR/sheet.png; with --dropped DIR/dropped.png)",
+         "FILE.png"},
         {"count", 'n', 0, G_OPTION_ARG_INT, &o->count,
          "results to show, taken evenly from all (default: 12)", "N"},
         {"cell", 0, 0, G_OPTION_ARG_INT, &o->cell, "pixels of each picture (default: 256)", "N"},
@@ -63,7 +64,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
     if (o->cell < MIN_CELL || o->cell > MAX_CELL)
         return usage(error, "--cell can be 32 to 2048");
     if (!o->out)
-        o->out = g_build_filename(o->folders[0], "sheet.png", NULL);
+        o->out = g_build_filename(o->folders[0], o->dropped ? "dropped.png" : "sheet.png", NULL);
     return TRUE;
 }
 

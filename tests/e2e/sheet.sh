@@ -34,7 +34,7 @@ grep -q "2 of 3 results" stderr || fail "$(cat stderr)"
 same_files few.png again.png
 tall=$(size few.png)
 is "half as many rows" $((2 * (${tall#*x} - 8))) $((${wide#*x} - 8))
-"$CAGEN" sheet out --dropped -o dropped.png 2>stderr >/dev/null
+is "picture of what was put aside" "$("$CAGEN" sheet out --dropped 2>stderr)" out/dropped.png
 grep -q "1 of 1 results" stderr || fail "$(cat stderr)"
 
 echo "== a lost normal image leaves its place empty; a torn last line is left alone"
