@@ -118,7 +118,8 @@ gboolean cg_ranking_add(CgRanking *r, const char *where, const float *scores,
         return FALSE;
     CgRankedUnit u = {.regions = region_count};
     g_array_set_size(r->regions, first_region + region_count);
-    CgRankedRegion *own = &g_array_index(r->regions, CgRankedRegion, first_region);
+    CgRankedRegion *own =
+        region_count ? &g_array_index(r->regions, CgRankedRegion, first_region) : NULL;
     for (guint32 i = 0; i < region_count; i++)
         own[i] = (CgRankedRegion){unit, 0};
     for (size_t i = 0; i < count; i++) {

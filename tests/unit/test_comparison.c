@@ -134,6 +134,15 @@ static void an_interval_is_of_percentiles(void)
 static const char *const categories[] = {"bottle", "gear", NULL};
 static const char *const methods[] = {"draem", "draem+cagen:0.3", NULL};
 
+static void row_clear(void *data)
+{
+    CgResultRow *row = data;
+    for (guint k = 0; k < CG_COMPARED_COUNT; k++) {
+        g_free(row->reasons[k]);
+        g_free(row->draws[k]);
+    }
+}
+
 /* A result whose four measures are VALUE, VALUE - 0.1, ... */
 static CgResult *make_result(const char *category, const char *method, guint64 seed, double value)
 {
@@ -143,6 +152,7 @@ static CgResult *make_result(const char *category, const char *method, guint64 s
     r->seed = seed;
     r->draws = FEW;
     r->rows = g_array_new(FALSE, FALSE, sizeof(CgResultRow));
+    g_array_set_clear_func(r->rows, row_clear);
     r->notes = g_ptr_array_new_with_free_func(g_free);
     CgResultRow row = {.mode = CG_MODE_DRAEM, .good = 3, .defective = 4};
     for (guint k = 0; k < CG_COMPARED_COUNT; k++) {
