@@ -105,7 +105,7 @@ def main():
     import torch
 
     print(f"{processor()}, {args.threads} threads, {args.dtype}; PyTorch {torch.__version__}; medians of "
-          f"{args.repeats} runs of {args.steps} steps that took turns.\n")
+          f"{args.repeats} runs that took turns; of a run the mean of {args.steps} steps, PyTorch's the median.\n")
     print("| picture | program | forward + backward, s an image | update, s | peak memory, GB | "
           "cagen is faster by | its memory |")
     print("|---|---|---|---|---|---|---|")
