@@ -48,16 +48,24 @@ static CgMaskLibrary *library_of(const CgShots *shots, const CgShotImage *kind)
     return library;
 }
 
-static CgImage *draw_mask(const CgControlnetWatch *w, const CgShotImage *kind, const char *path,
-                          const CgImage *normal, const GPtrArray *normals, guint number,
-                          GError **error)
+/* Whether NORMALS show objects; found out once for a CATEGORY. */
+static CgObjects *objects_of(GHashTable *known, const char *category, const GPtrArray *normals,
+                             GError **error)
+{
+    CgObjects *objects = g_hash_table_lookup(known, category);
+    if (!objects && (objects = cg_objects_new(NULL, normals, error)))
+        g_hash_table_insert(known, (char *)(guintptr)category, objects);
+    return objects;
+}
+
+static CgImage *draw_mask(const CgControlnetWatch *w, const CgShotImage *kind, CgObjects *objects,
+                          const CgImage *normal, guint number, GError **error)
 {
     const int side = cg_shots_size(w->shots);
     g_autoptr(CgMaskShapes) shapes = cg_mask_shapes_parse("perlin|library", error);
     g_autoptr(CgMaskLibrary) library = library_of(w->shots, kind);
-    CgObjects *objects = cg_objects_new(NULL, normals, error);
     CgImage *object = NULL, *mask = NULL;
-    if (objects && cg_objects_find(objects, path, normal, &object, error)) {
+    if (cg_objects_find(objects, NULL, normal, &object, error)) {
         const CgMaskRules rules = {.shapes = shapes,
                                    .library = library,
                                    .foreground = object,
@@ -67,12 +75,11 @@ static CgImage *draw_mask(const CgControlnetWatch *w, const CgShotImage *kind, c
         mask = cg_mask_draw(&rules, &rng, side, side, error);
     }
     cg_image_free(object);
-    cg_objects_free(objects);
     return mask;
 }
 
-static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, guint number,
-                            GError **error)
+static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, GHashTable *known,
+                            guint number, GError **error)
 {
     const int side = cg_shots_size(w->shots);
     g_autoptr(GPtrArray) normals = cg_shots_normals(w->shots, kind->category);
@@ -87,7 +94,8 @@ static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, guint
         return FALSE;
     g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
     s.normal = cg_image_resize(rgb, side, side);
-    s.mask = draw_mask(w, kind, NULL, s.normal, normals, number, error);
+    CgObjects *objects = objects_of(known, kind->category, normals, error);
+    s.mask = objects ? draw_mask(w, kind, objects, s.normal, number, error) : NULL;
     if (!s.mask) {
         subject_clear(&s);
         return FALSE;
@@ -100,6 +108,8 @@ static gboolean add_subject(CgControlnetWatch *w, const CgShotImage *kind, guint
 static gboolean choose(CgControlnetWatch *w, GError **error)
 {
     g_autoptr(GPtrArray) kinds = g_ptr_array_new();
+    g_autoptr(GHashTable) known =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)cg_objects_free);
     for (guint i = 0; i < cg_shots_count(w->shots); i++) {
         const CgShotImage *shot = cg_shots_nth(w->shots, i);
         const CgShotImage *last = kinds->len ? g_ptr_array_index(kinds, kinds->len - 1) : NULL;
@@ -110,7 +120,7 @@ static gboolean choose(CgControlnetWatch *w, GError **error)
     const guint count = (guint)w->options->sample_count;
     for (guint i = 0; i < count; i++) {
         const guint k = kinds->len > count ? i * kinds->len / count : i % kinds->len;
-        if (!add_subject(w, g_ptr_array_index(kinds, k), i, error))
+        if (!add_subject(w, g_ptr_array_index(kinds, k), known, i, error))
             return FALSE;
     }
     return TRUE;

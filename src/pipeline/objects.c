@@ -43,9 +43,12 @@ static gboolean decide(CgObjects *o, const GPtrArray *normals, GError **error)
         g_clear_error(&errors[i]);
     }
     o->policy = 2 * objects > count ? CG_FOREGROUND_OBJECT : CG_FOREGROUND_TEXTURE;
-    if (ok)
-        cg_log_note("the images look like %s: %u of %u show an object before a plain ground",
-                    o->policy == CG_FOREGROUND_OBJECT ? "objects" : "textures", objects, count);
+    if (ok && count > 0) {
+        g_autofree char *folder = g_path_get_dirname(g_ptr_array_index(normals, 0));
+        cg_log_note("%s: the images look like %s: %u of %u show an object before a plain ground",
+                    folder, o->policy == CG_FOREGROUND_OBJECT ? "objects" : "textures", objects,
+                    count);
+    }
     return ok;
 }
 

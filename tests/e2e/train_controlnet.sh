@@ -36,6 +36,7 @@ for file in config.json diffusion_pytorch_model.safetensors state.safetensors sh
 done
 "$CAGEN" info undisturbed | grep -q "2698064 parameters in 340 tensors" || fail "cagen info"
 grep -q '"scratch' undisturbed/shots.json || fail "shots.json"
+is "how often is told what a category shows" "$(grep -c "^data/bottle/train/good: the images look like" stderr)" 1
 
 echo "== looking at samples changes nothing"
 train unwatched --threads 1 -q >/dev/null
