@@ -211,6 +211,7 @@ static void additions_are_saved_in_diffusers_names(void)
     g_autoptr(CgEngine) engine = cg_engine_ref_new();
     g_autoptr(CgStore) store = cg_store_new(1 << 22);
     g_autoptr(CgControlnet) c = new_controlnet(engine, store, &settings);
+    g_assert_nonnull(c);
     const CgSavedWeights weights = saved(store);
     g_autofree char *path = cg_test_folder_path(dir, "pytorch_lora_weights.safetensors");
     g_assert_true(cg_save_lora(dir->path, "unet.", &weights, &error));
