@@ -199,13 +199,13 @@ static void what_does_not_fit_the_weight_is_told(Fixture *f, gconstpointer data)
     g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(CgTensor) wide = numbers(5, CG_SHAPE(RANK, 5));
     g_autofree char *path = write_plain(f, "lora.safetensors", wide, f->up);
-    const char *const specs[] = {path, NULL};
+    const char *specs[] = {path, NULL};
     g_assert_null(merged(f, CG_COMPONENT_UNET, LAYER "to_q.weight", f->w->shape, specs, problems));
     g_assert_cmpuint(problems->len, ==, 1);
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 0), "do not fit a weight of [4, 3]"));
     cg_tensor_f32(f->up)[3] = NAN;
     g_free(path);
-    path = write_plain(f, "lora.safetensors", f->down, f->up);
+    specs[0] = path = write_plain(f, "lora.safetensors", f->down, f->up);
     g_assert_null(merged(f, CG_COMPONENT_UNET, LAYER "to_q.weight", f->w->shape, specs, problems));
     g_assert_nonnull(strstr(g_ptr_array_index(problems, 1), "holds NaN or infinity"));
 }
