@@ -3,7 +3,7 @@
 # cores, and paints with it. Interrupted, it goes on where it was when run again. `scripts/make-model.sh
 # --install [DIR]` copies the result to models/mini, or DIR. What was measured of that: docs/models/mini.md.
 #
-# STEPS=20 make model: the whole way with so many steps a training on few pictures, in minutes, into
+# STEPS=20 make model: the whole way with so many steps a training on few pictures, in a minute, into
 # build/model-try; shows whether everything goes through, not what comes of it.
 # WORK=DIR: another place. RECIPE=DIR: networks of other sizes than scripts/model's. CAGEN=FILE: the program.
 set -euo pipefail
