@@ -104,6 +104,7 @@ typedef struct {
     uint64_t seed;   /* at most 2^53 */
     uint32_t sample; /* number of the image under this seed */
     int steps;
+    double strength;     /* below 1: begin from the normal image with some noise */
     const char *sampler; /* "ddim", "dpmpp-2m", ... */
     double eta;
     double guidance;

@@ -137,6 +137,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "NAME"},
         {"eta", 0, 0, G_OPTION_ARG_DOUBLE, &j->eta, "noise in each step of ddim, 0..1 (default: 0)",
          "E"},
+        {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &j->strength,
+         "below 1: begin from the normal image with noise, that share of the steps before the end "
+         "(default: 1, from noise)",
+         "X"},
         {"guidance", 'g', 0, G_OPTION_ARG_DOUBLE, &j->guidance,
          "guidance scale; up to 1: off (default: 7.5)", "G"},
         {"clip-skip", 0, 0, G_OPTION_ARG_INT, &j->clip_skip,
@@ -170,6 +174,11 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "longest side of the working picture in pixels (default: the model's own)", "PX"},
         {"vae-tiling", 0, 0, G_OPTION_ARG_NONE, &j->vae_tiling,
          "encode and decode in tiles: less memory, faint seams", NULL},
+        {"tighten", 0, 0, G_OPTION_ARG_DOUBLE, &j->tighten,
+         "write as the mask only the part of it that differs from the normal image by this much, "
+         "in "
+         "levels of 255 (default: 0, all of it)",
+         "L"},
         {"obedience", 0, 0, G_OPTION_ARG_NONE, &o->batch.rules.obedience,
          "measure whether the mask was obeyed: a second sampling under an empty mask", NULL},
         {"min-obedience", 0, 0, G_OPTION_ARG_DOUBLE, &o->batch.rules.min_obedience,

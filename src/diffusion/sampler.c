@@ -196,9 +196,20 @@ gboolean cg_sampler_needs_noise(const CgSampler *s, int i)
     return s->fresh[i] > 0;
 }
 
+gboolean cg_sampler_looks_back(const CgSampler *s)
+{
+    return s->family->history > 0;
+}
+
 void cg_sampler_begin(CgSampler *s, size_t count)
 {
-    s->next = 0;
+    cg_sampler_begin_at(s, count, 0);
+}
+
+void cg_sampler_begin_at(CgSampler *s, size_t count, int first)
+{
+    g_assert(first == 0 || (first < s->calls && !cg_sampler_looks_back(s)));
+    s->next = first;
     s->count = count;
     if (count <= s->room)
         return;

@@ -88,12 +88,16 @@ gboolean cg_sampler_needs_noise(const CgSampler *sampler, int i);
 /* Forgets the past and makes room for states of COUNT floats; the memory stays for the next run,
  * steps allocate none. */
 void cg_sampler_begin(CgSampler *sampler, size_t count);
+/* The same for calls from FIRST on, which only samplers that do not look back can do. */
+void cg_sampler_begin_at(CgSampler *sampler, size_t count, int first);
+/* TRUE when a step needs what earlier ones left behind (dpmpp-2m, pndm, unipc). */
+gboolean cg_sampler_looks_back(const CgSampler *sampler);
 /* OUT = the network's input for state X: X / sqrt(sigma^2 + 1) for euler, X itself otherwise. OUT
  * may be X. */
 void cg_sampler_scale_input(const CgSampler *sampler, int i, const float *x, float *out);
 /* Takes the state X from call I to I + 1, in place. MODEL_OUTPUT is what the network said about
  * scale_input(X); NOISE is needed when cg_sampler_needs_noise says so, ignored otherwise. Calls go
- * in order from 0. */
+ * in order from the first. */
 void cg_sampler_step(CgSampler *sampler, int i, const float *model_output, float *x,
                      const float *noise);
 

@@ -6,6 +6,7 @@
 #include "pipeline/job_inputs.h"
 #include "pipeline/output.h"
 #include "pipeline/probe.h"
+#include "synthesis/tighten.h"
 #include "tensor/safetensors.h"
 
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct {
     Item *item;
     const char *key;
     const CgImage *mask;
+    const CgImage *truth; /* the mask that is written: MASK, or the seen part of it */
     guint number;
     gboolean kept;
 } Attempt;
@@ -321,9 +323,12 @@ static gboolean write_item(Batch *b, const Attempt *a, const CgOutput *output, c
     g_autoptr(json_t) row = make_row(b, a->item, output, a->key, r);
     json_object_set_new(row, "kept", json_boolean(!reason));
     json_object_set_new(row, "scores", cg_scores_to_json(scores));
+    if (a->item->job->tighten > 0)
+        json_object_set_new(row, "tightened_to",
+                            json_real(cg_mask_area(a->truth) / cg_mask_area(a->mask)));
     if (reason)
         json_object_set_new(row, "reason", json_string(reason));
-    if (!cg_output_write_pictures(b->options->out, output, r->image, a->mask, error) ||
+    if (!cg_output_write_pictures(b->options->out, output, r->image, a->truth, error) ||
         !cg_output_write_row(b->options->out, b->manifest, output, row, error))
         return FALSE;
     if (b->row_done)
@@ -338,6 +343,21 @@ static void keep_latents(Batch *b, const CgGenerateResult *r)
     keep_latent(b, "fused", b->current, r->fused);
 }
 
+/* The part of the mask where the defect can be seen, if asked for; NULL: the mask itself. */
+static CgImage *seen_part(const Batch *b, const Attempt *a, const CgGenerateResult *r,
+                          char **reason)
+{
+    CgRect bounds;
+    const double level = a->item->job->tighten;
+    g_autoptr(CgImage) tight =
+        level > 0 ? cg_mask_tighten(a->mask, b->normal, r->image, level) : NULL;
+    if (!tight || cg_mask_bounds(tight, &bounds))
+        return g_steal_pointer(&tight);
+    if (!*reason)
+        *reason = g_strdup_printf("no change of %g in the mask", level);
+    return NULL;
+}
+
 /* What was made goes where its scores send it. */
 static gboolean judge(Batch *b, Attempt *a, const CgGenerateResult *r, GError **error)
 {
@@ -346,7 +366,9 @@ static gboolean judge(Batch *b, Attempt *a, const CgGenerateResult *r, GError **
                            &b->options->rules, &scores, error))
         return FALSE;
     g_autofree char *reason = cg_scores_reason(&scores, &b->options->rules);
+    g_autoptr(CgImage) tight = seen_part(b, a, r, &reason);
     g_auto(CgOutput) aside = dropped_output(&b->outputs[b->current], a->number);
+    a->truth = tight ? tight : a->mask;
     a->kept = !reason;
     if (!write_item(b, a, reason ? &aside : &b->outputs[b->current], reason, r, &scores, error))
         return FALSE;
@@ -392,7 +414,7 @@ static gboolean attempt(Batch *b, Attempt *a, CgBatchSummary *summary, GError **
     ok = ok && make_item(b, a, error);
     item->job->seed -= a->number;
     item->settings.seed -= a->number;
-    a->mask = NULL;
+    a->mask = a->truth = NULL;
     summary->dropped += ok && !a->kept;
     return ok;
 }

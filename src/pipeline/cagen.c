@@ -191,6 +191,7 @@ void cagen_generate_options_init(cagen_generate_options *options)
     *options = (cagen_generate_options){
         .negative_prompt = "",
         .steps = s.denoise.steps,
+        .strength = s.denoise.strength,
         .sampler = cg_sampler_name(s.denoise.sampler),
         .guidance = s.denoise.guidance,
         .control_scale = s.denoise.control_scale,
@@ -226,6 +227,7 @@ static CgJob *job_of(const cagen_generate_options *o)
     job->seed = (gint64)MIN(o->seed, (uint64_t)G_MAXINT64);
     job->sample = o->sample;
     job->steps = o->steps;
+    job->strength = o->strength;
     job->eta = o->eta;
     job->guidance = o->guidance;
     job->control_scale = o->control_scale;

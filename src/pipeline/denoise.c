@@ -31,6 +31,7 @@ void cg_denoise_settings_default(CgDenoiseSettings *settings)
                                     .negative_prompt = "",
                                     .sampler = CG_SAMPLER_DDIM,
                                     .steps = 50,
+                                    .strength = 1,
                                     .guidance = 7.5,
                                     .control_scale = 1,
                                     .control_start = 0,
@@ -168,7 +169,7 @@ static gboolean check_finite(const CgModel *m, const CgTensor *t, GError **error
 }
 
 /* Step I: the state goes from call I to call I + 1. */
-static gboolean step(const Run *run, int i, const CgStepFusion *fusion, const CgTensor *eps,
+static gboolean step(const Run *run, int i, const CgKnownLatent *known, const CgTensor *eps,
                      float *noise, guint64 seed, guint32 sample, GError **error)
 {
     g_autoptr(CgTensor) out = predict(run, i);
@@ -178,24 +179,49 @@ static gboolean step(const Run *run, int i, const CgStepFusion *fusion, const Cg
         cg_rng_normals(seed, CG_STREAM(CG_STREAM_STEP, sample), (guint64)i * run->x->count, noise,
                        run->x->count);
     cg_sampler_step(run->sampler, i, cg_tensor_f32(out), cg_tensor_f32(run->x), noise);
-    if (fusion && fusion->z_i)
-        cg_fuse_step(run->sampler, i, fusion->z_i, fusion->mask, eps, run->x);
+    if (known && known->mask)
+        cg_fuse_step(run->sampler, i, known->z_i, known->mask, eps, run->x);
     return TRUE;
 }
 
-static gboolean run_steps(Run *run, const CgTensor *eps, const CgStepFusion *fusion, guint64 seed,
+static gboolean run_steps(Run *run, const CgTensor *eps, const CgKnownLatent *known, guint64 seed,
                           guint32 sample, CgStepFunction after_step, void *data, GError **error)
 {
     const int calls = cg_sampler_calls(run->sampler);
+    const int skipped = cg_denoise_skipped(run->settings);
     g_autofree float *noise = g_new(float, run->x->count);
-    cg_sampler_begin(run->sampler, run->x->count);
-    for (int i = 0; i < calls; i++) {
-        if (!step(run, i, fusion, eps, noise, seed, sample, error))
+    cg_sampler_begin_at(run->sampler, run->x->count, skipped);
+    for (int i = skipped; i < calls; i++) {
+        if (!step(run, i, known, eps, noise, seed, sample, error))
             return FALSE;
-        if (after_step && !after_step(data, i + 1, calls)) {
+        if (after_step && !after_step(data, i - skipped + 1, calls - skipped)) {
             g_set_error_literal(error, CG_ERROR, CG_ERROR_CANCELLED, "stopped");
             return FALSE;
         }
+    }
+    return TRUE;
+}
+
+int cg_denoise_skipped(const CgDenoiseSettings *s)
+{
+    return s->steps - MIN((int)((double)s->steps * s->strength), s->steps);
+}
+
+/* Samplers that look back at earlier steps can't begin in the middle. */
+static gboolean check_strength(const CgDenoiseSettings *s, const CgSampler *sampler, GError **error)
+{
+    const int skipped = cg_denoise_skipped(s);
+    if (!(s->strength > 0 && s->strength <= 1) || skipped == s->steps) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "strength %g of %d steps leaves none; above 0 to 1, and one step at least",
+                    s->strength, s->steps);
+        return FALSE;
+    }
+    if (skipped > 0 && cg_sampler_looks_back(sampler)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                    "strength below 1 works with the samplers ddim, ddpm and euler, not with %s",
+                    cg_sampler_name(s->sampler));
+        return FALSE;
     }
     return TRUE;
 }
@@ -211,11 +237,26 @@ gboolean cg_denoise_check(const CgModel *m, const CgDenoiseSettings *s, GError *
         return FALSE;
     g_autoptr(CgSampler) sampler =
         cg_sampler_new(m->schedule, s->sampler, s->steps, &s->sampler_options, error);
-    return sampler != NULL;
+    return sampler && check_strength(s, sampler, error);
+}
+
+/* X = the state before the first call that is made. */
+static void begin_state(const CgSampler *sampler, const CgDenoiseSettings *s, const CgTensor *eps,
+                        const CgKnownLatent *known, CgTensor *x)
+{
+    const int skipped = cg_denoise_skipped(s);
+    double signal = 0, noise = cg_sampler_init_sigma(sampler);
+    if (skipped > 0)
+        cg_sampler_level(sampler, skipped, &signal, &noise);
+    const float *z_i = skipped > 0 ? cg_tensor_f32(known->z_i) : NULL;
+    for (size_t i = 0; i < x->count; i++) {
+        const float e = (float)noise * cg_tensor_f32(eps)[i];
+        cg_tensor_f32(x)[i] = z_i ? (float)signal * z_i[i] + e : e;
+    }
 }
 
 CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *s, const CgTensor *eps,
-                     CgTensor *control, const CgStepFusion *fusion, guint64 seed, guint32 sample,
+                     CgTensor *control, const CgKnownLatent *known, guint64 seed, guint32 sample,
                      CgStepFunction after_step, void *data, GError **error)
 {
     const CgModel *m = d->model;
@@ -232,8 +273,7 @@ CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *s, const CgTensor *
     CgShape shape = eps->shape;
     shape.d[0] = cg_guidance_is_used(s->guidance) ? 2 : 1;
     g_autoptr(CgTensor) input = cg_tensor_new(CG_F32, shape);
-    for (size_t i = 0; i < x->count; i++)
-        cg_tensor_f32(x)[i] *= (float)cg_sampler_init_sigma(sampler);
+    begin_state(sampler, s, eps, known, x);
     Run run = {.d = d,
                .settings = s,
                .sampler = sampler,
@@ -241,7 +281,7 @@ CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *s, const CgTensor *
                .x = x,
                .input = input,
                .n = (int)shape.d[0]};
-    if (!run_steps(&run, eps, fusion, seed, sample, after_step, data, error))
+    if (!run_steps(&run, eps, known, seed, sample, after_step, data, error))
         return NULL;
     return g_steal_pointer(&x);
 }

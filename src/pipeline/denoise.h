@@ -18,6 +18,7 @@ typedef struct {
     CgSamplerKind sampler;
     CgSamplerOptions sampler_options;
     int steps;
+    double strength;      /* share of the steps, the last ones; below 1 needs z_i */
     double guidance;      /* guidance scale; up to 1: off */
     double control_scale; /* 0: no control */
     double control_start, control_end;
@@ -25,14 +26,15 @@ typedef struct {
 } CgDenoiseSettings;
 
 /* The paper says nothing of these; they are diffusers' defaults: DDIM, 50 steps, guidance 7.5,
- * control scale 1 all along. */
+ * control scale 1 all along, strength 1. */
 void cg_denoise_settings_default(CgDenoiseSettings *settings);
 
-/* For --fuse step: the normal image's latent and where it stays. NULL members: no fusion. */
+/* What a run knows of the normal image. */
 typedef struct {
-    const CgTensor *z_i;  /* [1, h, w, c] */
-    const CgTensor *mask; /* [h, w] */
-} CgStepFusion;
+    const CgTensor *z_i; /* [1, h, w, c] its latent; strength below 1 begins from it */
+    const CgTensor
+        *mask; /* [h, w] c_m, for --fuse step: where it is 0, z_i stays; NULL: no fusion */
+} CgKnownLatent;
 
 /* Called after each step; FALSE stops the run with CG_ERROR_CANCELLED. */
 typedef gboolean (*CgStepFunction)(void *data, int step, int steps);
@@ -52,11 +54,16 @@ gboolean cg_denoiser_use_text(CgDenoiser *d, const CgTensor *states, gboolean gu
 /* What can be said against SETTINGS with this model before anything is computed. */
 gboolean cg_denoise_check(const CgModel *model, const CgDenoiseSettings *settings, GError **error);
 
-/* EPS [1, h, w, c] standard normal: x_T before the sampler's scaling. CONTROL [1, 8h, 8w, 3] in
- * [0, 1] (nullable). SEED and SAMPLE choose the noise of stochastic samplers. -> z_g [1, h, w, c],
- * f32, scaled units. */
+/* The calls of the network that SETTINGS leave out of STEPS at the beginning: steps - floor(steps *
+ * strength), as diffusers' image-to-image pipelines count. */
+int cg_denoise_skipped(const CgDenoiseSettings *settings);
+
+/* EPS [1, h, w, c] standard normal: x_T before the sampler's scaling. With strength below 1 the run
+ * begins from z_i with that much of EPS as the first timestep left has (SDEdit, Meng et al. 2022).
+ * CONTROL [1, 8h, 8w, 3] in [0, 1] and KNOWN are nullable. SEED and SAMPLE choose the noise of
+ * stochastic samplers. -> z_g [1, h, w, c], f32, scaled units. */
 CgTensor *cg_denoise(CgDenoiser *d, const CgDenoiseSettings *settings, const CgTensor *eps,
-                     CgTensor *control, const CgStepFusion *fusion, guint64 seed, guint32 sample,
+                     CgTensor *control, const CgKnownLatent *known, guint64 seed, guint32 sample,
                      CgStepFunction after_step, void *data, GError **error);
 
 /* One pass of all networks at latent size H x W in CX (usually of the plan engine): what a step

@@ -20,6 +20,7 @@ void cg_generate_settings_default(CgGenerateSettings *settings)
 void cg_generate_result_clear(CgGenerateResult *result)
 {
     g_clear_pointer(&result->image, cg_image_free);
+    g_clear_pointer(&result->normal, cg_tensor_unref);
     g_clear_pointer(&result->init, cg_tensor_unref);
     g_clear_pointer(&result->latent, cg_tensor_unref);
     g_clear_pointer(&result->fused, cg_tensor_unref);
@@ -155,13 +156,13 @@ static CgTensor *initial_noise(const CgGenerateSettings *s, const CgTensor *init
 
 /* z_g and z_f into RESULT. */
 static gboolean sample_and_fuse(CgDenoiser *d, const CgGenerateSettings *s, CgTensor *control,
-                                const CgTensor *z_i, const CgTensor *mask,
-                                CgStepFunction after_step, void *data, CgGenerateResult *r,
-                                GError **error)
+                                const CgTensor *mask, CgStepFunction after_step, void *data,
+                                CgGenerateResult *r, GError **error)
 {
-    const CgStepFusion fusion = {.z_i = s->fuse == CG_FUSE_STEP ? z_i : NULL, .mask = mask};
-    r->latent = cg_denoise(d, &s->denoise, r->init, control, &fusion, s->seed, s->sample,
-                           after_step, data, error);
+    const CgTensor *z_i = r->normal;
+    const CgKnownLatent known = {.z_i = z_i, .mask = s->fuse == CG_FUSE_STEP ? mask : NULL};
+    r->latent = cg_denoise(d, &s->denoise, r->init, control, &known, s->seed, s->sample, after_step,
+                           data, error);
     if (!r->latent)
         return FALSE;
     r->fused = cg_tensor_copy(r->latent, CG_F32);
@@ -206,14 +207,14 @@ gboolean cg_generate(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *
         return FALSE;
 
     double begin = cg_seconds();
-    g_autoptr(CgTensor) z_i = encode(cx, m, s, picture, error);
+    r->normal = encode(cx, m, s, picture, error);
     r->seconds_encode = cg_seconds() - begin;
-    if (!z_i || !(r->init = initial_noise(s, init, z_i->shape, error)))
+    if (!r->normal || !(r->init = initial_noise(s, init, r->normal->shape, error)))
         return FALSE;
 
     begin = cg_seconds();
     g_autoptr(CgTensor) control = cg_image_to_control(small_mask);
-    if (!sample_and_fuse(d, s, control, z_i, c_m, after_step, data, r, error))
+    if (!sample_and_fuse(d, s, control, c_m, after_step, data, r, error))
         return FALSE;
     r->seconds_sample = cg_seconds() - begin;
 
@@ -253,7 +254,7 @@ void cg_generate_plan(const CgModel *m, const CgGenerateSettings *s, int width, 
     g_autoptr(CgTensor) moments = cg_vae_encode(&cx, m->vae, image);
     g_autoptr(CgTensor) latent = cg_vae_latent(m->vae, moments, NULL);
     cg_tensor_unref(cg_vae_decode(&cx, m->vae, latent));
-    plan->flops = plan->step_flops * s->denoise.steps;
+    plan->flops = plan->step_flops * (s->denoise.steps - cg_denoise_skipped(&s->denoise));
     for (int k = 0; k < CG_OP_KINDS; k++)
         plan->flops += profile.flops[k];
     plan->activation_bytes = cg_engine_plan_peak(engine);

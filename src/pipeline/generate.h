@@ -42,6 +42,7 @@ typedef struct {
     CgImage *image;    /* the whole picture, pasted; size and channels of the normal image */
     CgRect window;     /* the part that was generated in */
     int width, height; /* of the working picture */
+    CgTensor *normal;  /* [1, h, w, c] z_i */
     CgTensor *init;    /* [1, h, w, c] eps: x_T before the sampler's scaling */
     CgTensor *latent;  /* z_g */
     CgTensor *fused;   /* z_f */

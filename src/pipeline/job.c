@@ -58,12 +58,14 @@ static const Key keys[] = {
     KEY(clip_skip, KEY_INT, 0, 64),
     KEY(paste_band, KEY_INT, 0, 1024),
     KEY(size, KEY_INT, 0, CG_GENERATE_MAX_SIDE),
+    KEY(strength, KEY_DOUBLE, 0, 1),
     KEY(guidance, KEY_DOUBLE, 0, 1000),
     KEY(eta, KEY_DOUBLE, 0, 1),
     KEY(control_scale, KEY_DOUBLE, 0, 100),
     KEY(control_start, KEY_DOUBLE, 0, 1),
     KEY(control_end, KEY_DOUBLE, 0, 1),
     KEY(guess_mode, KEY_BOOL, 0, 0),
+    KEY(tighten, KEY_DOUBLE, 0, 255),
     KEY(soft_mask, KEY_BOOL, 0, 0),
     KEY(posterior_sample, KEY_BOOL, 0, 0),
     KEY(vae_tiling, KEY_BOOL, 0, 0),
@@ -99,6 +101,7 @@ CgJob *cg_job_new(void)
     job->window = g_strdup("auto");
     job->max_area = 1;
     job->steps = s.denoise.steps;
+    job->strength = s.denoise.strength;
     job->paste_band = s.paste_band;
     job->guidance = s.denoise.guidance;
     job->control_scale = s.denoise.control_scale;
@@ -316,6 +319,7 @@ gboolean cg_job_settings(const CgJob *job, CgGenerateSettings *s, GError **error
     s->denoise.clip_skip = job->clip_skip;
     s->denoise.sampler_options.eta = job->eta;
     s->denoise.steps = job->steps;
+    s->denoise.strength = job->strength;
     s->denoise.guidance = job->guidance;
     s->denoise.control_scale = job->control_scale;
     s->denoise.control_start = job->control_start;

@@ -15,10 +15,11 @@ typedef struct {
     /* Instead of a mask: how to draw one; see mask_recipe.h. */
     char *shape, *foreground, *library, *allowed, *forbidden;
     double min_area, max_area;
+    double tighten; /* the mask that is written: see synthesis/tighten.h; 0: as it was asked for */
     char *sampler, *fuse, *mask_policy, *paste, *window; /* by name */
     gint64 seed, sample;
     int steps, clip_skip, paste_band, size;
-    double guidance, eta, control_scale, control_start, control_end;
+    double strength, guidance, eta, control_scale, control_start, control_end;
     gboolean guess_mode, soft_mask, posterior_sample, vae_tiling, fit_mask;
 } CgJob;
 

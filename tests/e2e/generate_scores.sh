@@ -60,6 +60,23 @@ grep -q -- "--tries makes an image anew with other noise, but --init-latents giv
 is "tries with masks of their own" "$(rows '"kept":false' drawn)" 2
 ! cmp -s drawn/.dropped/nut/test/bent/000-{0,1}.png || fail "the same picture twice"
 
+echo "== --tighten writes the part of the mask that was seen to change, and puts aside what shows nothing"
+generate loose -q >/dev/null
+generate tight --tighten 100 -q >/dev/null
+same_files {loose,tight}/nut/test/bent/000.png
+! cmp -s {loose,tight}/nut/ground_truth/bent/000_mask.png || fail "the mask is as it was"
+is "rows with the part" "$(rows '"tightened_to":0[.][0-9]*' tight)" 2
+generate blank --tighten 255 -q >/dev/null
+is "reasons" "$(rows '"reason":"no change of 255 in the mask"' blank)" 2
+
+echo "== --strength below 1 begins from the normal image"
+generate half --strength 0.5 -q >/dev/null
+! cmp -s {loose,half}/nut/test/bent/000.png || fail "strength changed nothing"
+status=0
+generate none --strength 0.4 2>stderr >/dev/null || status=$?
+is "exit status" $status 2
+grep -q "strength 0.4 of 2 steps leaves none" stderr || fail "$(cat stderr)"
+
 echo "== with fusion in every step there is nothing to measure obedience on"
 status=0
 generate stepwise --fuse step --obedience 2>stderr >/dev/null || status=$?

@@ -204,16 +204,70 @@ static void step_fusion_ends_with_the_normal_latent_outside(Fixture *f, gconstpo
         cg_tensor_f32(z_i)[i] = (float)(i % 7) - 3;
     cg_tensor_f32(mask)[5] = 1;
     s.steps = 3;
-    const CgStepFusion fusion = {z_i, mask};
+    const CgKnownLatent known = {z_i, mask};
     g_assert_true(cg_denoiser_use_text(f->denoiser, texts, FALSE, &error));
     g_autoptr(CgTensor) z =
-        cg_denoise(f->denoiser, &s, eps, NULL, &fusion, 0, 0, NULL, NULL, &error);
+        cg_denoise(f->denoiser, &s, eps, NULL, &known, 0, 0, NULL, NULL, &error);
     g_assert_no_error(error);
     for (size_t i = 0; i < z->count; i++) {
         if (i / 4 == 5)
             g_assert_cmpfloat(cg_tensor_f32(z)[i], !=, cg_tensor_f32(z_i)[i]);
         else
             g_assert_cmpfloat(cg_tensor_f32(z)[i], ==, cg_tensor_f32(z_i)[i]);
+    }
+}
+
+/* The reference's state after five of ten steps is z_i with noise, for some z_i: from there on both
+ * go the same way. */
+static void half_strength_goes_on_from_the_normal_latent(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    CgDenoiseSettings s = settings(CG_SAMPLER_DDIM);
+    double signal, noise;
+    s.strength = 0.5;
+    g_autoptr(CgSampler) sampler =
+        cg_sampler_new(f->model.schedule, s.sampler, s.steps, NULL, &error);
+    g_assert_no_error(error);
+    cg_sampler_level(sampler, 5, &signal, &noise);
+    g_autoptr(CgTensor) texts = both_texts(f);
+    g_autoptr(CgTensor) eps = test_fixture_image(f->file, "x_T");
+    g_autoptr(CgTensor) cond = test_fixture_image(f->file, "cond");
+    g_autoptr(CgTensor) z_i = test_fixture_image(f->file, "ddim.step5");
+    for (size_t i = 0; i < z_i->count; i++)
+        cg_tensor_f32(z_i)[i] =
+            (float)((cg_tensor_f32(z_i)[i] - noise * cg_tensor_f32(eps)[i]) / signal);
+    const CgKnownLatent known = {.z_i = z_i};
+    g_assert_true(cg_denoiser_use_text(f->denoiser, texts, FALSE, &error));
+    g_autoptr(CgTensor) got =
+        cg_denoise(f->denoiser, &s, eps, cond, &known, 0, 0, NULL, NULL, &error);
+    g_assert_no_error(error);
+    g_autoptr(CgTensor) want = test_fixture_image(f->file, "ddim.final");
+    test_assert_close("ddim.final", got, want, LIMIT);
+}
+
+static void strength_leaves_steps_out_as_diffusers_does(void)
+{
+    CgDenoiseSettings s = settings(CG_SAMPLER_DDIM);
+    g_assert_cmpint(cg_denoise_skipped(&s), ==, 0);
+    s.strength = 0.75; /* int(10 * 0.75) = 7 are left */
+    g_assert_cmpint(cg_denoise_skipped(&s), ==, 3);
+}
+
+static void impossible_strengths_are_refused(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    static const struct {
+        CgSamplerKind sampler;
+        double strength;
+    } cases[] = {{CG_SAMPLER_DDIM, 0},       {CG_SAMPLER_DDIM, 1.5}, {CG_SAMPLER_DDIM, 0.09},
+                 {CG_SAMPLER_DPMPP_2M, 0.5}, {CG_SAMPLER_PNDM, 0.5}, {CG_SAMPLER_UNIPC, 0.5}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        CgDenoiseSettings s = settings(cases[i].sampler);
+        s.strength = cases[i].strength;
+        g_assert_false(cg_denoise_check(&f->model, &s, &error));
+        g_assert_error(error, CG_ERROR, CG_ERROR_USAGE);
     }
 }
 
@@ -267,6 +321,10 @@ int main(int argc, char **argv)
     ADD(fused_picture_equals_reference);
     ADD(results_do_not_depend_on_threads);
     ADD(step_fusion_ends_with_the_normal_latent_outside);
+    ADD(half_strength_goes_on_from_the_normal_latent);
+    ADD(impossible_strengths_are_refused);
+    g_test_add_func("/denoise/strength_leaves_steps_out_as_diffusers_does",
+                    strength_leaves_steps_out_as_diffusers_does);
     ADD(run_stops_when_told);
     ADD(steady_steps_take_no_memory_from_the_system);
     return g_test_run();
