@@ -113,8 +113,10 @@ def compare(args, name, ours_command, peer_command, parts):
 
 def shown(args, command):
     """Without the paths of this machine."""
+    here = os.path.dirname(__file__)
     names = {args.model: "MODEL", args.controlnet: "CONTROLNET", args.bench: "bench_model",
              sys.executable: "$CAGEN_PEER_PYTHON"}
+    names |= {os.path.join(here, peer): f"bench/{peer}" for peer in ("peer_torch.py", "peer_openvino.py")}
     return [names.get(word, word) for word in command]
 
 
