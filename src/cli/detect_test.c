@@ -87,20 +87,6 @@ static gboolean check_options(const Options *o, GError **error)
     return TRUE;
 }
 
-static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
-{
-    g_auto(GStrv) list = g_strsplit(names ? names : "strict,draem,anomalib", ",", -1);
-    for (char **name = list; *name; name++) {
-        int m = 0;
-        while (m < CG_MODE_COUNT && strcmp(*name, cg_mode_name((CgMode)m)) != 0)
-            m++;
-        if (m == CG_MODE_COUNT)
-            return usage(error, "--mode knows strict, draem and anomalib");
-        modes[m] = TRUE;
-    }
-    return TRUE;
-}
-
 typedef struct {
     const Options *options;
     const CgDataset *dataset;
@@ -219,7 +205,7 @@ static gboolean run(int argc, char **argv, GError **error)
                                    .threshold = NAN,
                                    .bootstrap = (guint)o.bootstrap,
                                    .seed = (guint64)o.seed};
-    return choose_modes(o.mode, options.modes, error) &&
+    return cg_cli_choose_modes("detect test", o.mode, options.modes, error) &&
            test(&o, &options, format, engine, dtype, error);
 }
 

@@ -13,7 +13,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #define MAX_JOBS         1024
 #define SMALL_SIDE       128 /* pixels up to which a training runs best on one thread */
@@ -174,20 +173,6 @@ static gboolean check_options(Options *o, GError **error)
     return check_training(o, error);
 }
 
-static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
-{
-    g_auto(GStrv) list = g_strsplit(names ? names : "strict,draem,anomalib", ",", -1);
-    for (char **name = list; *name; name++) {
-        int m = 0;
-        while (m < CG_MODE_COUNT && strcmp(*name, cg_mode_name((CgMode)m)) != 0)
-            m++;
-        if (m == CG_MODE_COUNT)
-            return wrong("--mode knows strict, draem and anomalib", error);
-        modes[m] = TRUE;
-    }
-    return TRUE;
-}
-
 static GArray *parse_ratios(const char *text, GError **error)
 {
     g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
@@ -254,7 +239,8 @@ static gboolean open_experiment(const Options *o, CgDType dtype, CgExperiment *x
         .keep_models = o->keep_models,
         .redo = o->redo};
     x->published = !o->no_paper;
-    if (!choose_modes(o->mode, c->evaluation.modes, error) || !parse_lists(o, x, error) ||
+    if (!cg_cli_choose_modes("evaluate", o->mode, c->evaluation.modes, error) ||
+        !parse_lists(o, x, error) ||
         !(c->dataset = cg_cli_dataset_open(o->data, o->layout, error)) ||
         (o->split && !(c->split = cg_split_load(o->split, error))))
         return FALSE;

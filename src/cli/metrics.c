@@ -108,20 +108,6 @@ static gboolean check_options(const Options *o, GError **error)
     return TRUE;
 }
 
-static gboolean choose_modes(const char *names, gboolean *modes, GError **error)
-{
-    g_auto(GStrv) list = g_strsplit(names ? names : "strict,draem,anomalib", ",", -1);
-    for (char **name = list; *name; name++) {
-        int m = 0;
-        while (m < CG_MODE_COUNT && strcmp(*name, cg_mode_name((CgMode)m)) != 0)
-            m++;
-        if (m == CG_MODE_COUNT)
-            return usage(error, "--mode knows strict, draem and anomalib");
-        modes[m] = TRUE;
-    }
-    return TRUE;
-}
-
 /* The size of the first mask of the category: that of good images where only masks are known. */
 static void first_mask_size(const CgPairs *pairs, const char *category, int *width, int *height)
 {
@@ -211,7 +197,7 @@ static gboolean run(int argc, char **argv, GError **error)
                                    .threshold = o.threshold,
                                    .bootstrap = (guint)o.bootstrap,
                                    .seed = (guint64)o.seed};
-    if (!choose_modes(o.mode, options.modes, error))
+    if (!cg_cli_choose_modes("metrics", o.mode, options.modes, error))
         return FALSE;
     g_autoptr(CgDataset) d = o.data ? cg_cli_dataset_open(o.data, o.layout, error) : NULL;
     g_autoptr(CgSplit) split = d && o.split ? cg_split_load(o.split, error) : NULL;

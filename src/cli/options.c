@@ -5,6 +5,9 @@
 #include "cli/manual.h"
 #include "hub/cache.h"
 #include "hub/settings.h"
+#include "metrics/evaluation.h"
+
+#include <string.h>
 
 #define MAX_THREADS 1024
 
@@ -67,6 +70,34 @@ gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *
     }
     find_models(entries);
     return TRUE;
+}
+
+gboolean cg_cli_choose(const char *command, const char *option, const char *text,
+                       const char *const *known, gboolean *chosen, GError **error)
+{
+    g_autofree char *all = g_strjoinv(", ", (char **)(guintptr)known);
+    g_auto(GStrv) names = text ? g_strsplit(text, ",", -1) : g_strdupv((char **)(guintptr)known);
+    for (char **name = names; *name; name++) {
+        guint k = 0;
+        while (known[k] && strcmp(known[k], *name) != 0)
+            k++;
+        if (!known[k]) {
+            g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                        "%s: %s knows %s, not \"%s\"; see cagen %s --help", command, option, all,
+                        *name, command);
+            return FALSE;
+        }
+        chosen[k] = TRUE;
+    }
+    return TRUE;
+}
+
+gboolean cg_cli_choose_modes(const char *command, const char *text, gboolean *modes, GError **error)
+{
+    const char *known[CG_MODE_COUNT + 1] = {NULL};
+    for (int m = 0; m < CG_MODE_COUNT; m++)
+        known[m] = cg_mode_name((CgMode)m);
+    return cg_cli_choose(command, "--mode", text, known, modes, error);
 }
 
 void cg_cli_compute_clear(CgCliCompute *c)

@@ -19,6 +19,15 @@ gboolean cg_cli_parse(int *argc, char ***argv, const char *command, const char *
                       const char *summary, const char *description, const GOptionEntry *entries,
                       GError **error);
 
+/* Which of KNOWN (ended by NULL) TEXT names, with commas between, into CHOSEN, an element for each;
+ * TEXT NULL: all of them. CG_ERROR_USAGE for another name: the message says COMMAND, OPTION
+ * ("--view"), the name and what is known. */
+gboolean cg_cli_choose(const char *command, const char *option, const char *text,
+                       const char *const *known, gboolean *chosen, GError **error);
+/* The same for --mode. */
+gboolean cg_cli_choose_modes(const char *command, const char *text, gboolean *modes,
+                             GError **error);
+
 /* --threads, --dtype, --verbose, --quiet, --json: for all that compute. */
 typedef struct {
     int threads;

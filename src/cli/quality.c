@@ -130,16 +130,10 @@ static gboolean check_options(const Options *o, GError **error)
 
 static gboolean choose_views(const char *names, gboolean *views, GError **error)
 {
-    g_auto(GStrv) list = g_strsplit(names ? names : "window,masked", ",", -1);
-    for (char **name = list; *name; name++) {
-        int v = 0;
-        while (v < CG_VIEW_COUNT && strcmp(*name, cg_group_view_name((CgGroupView)v)) != 0)
-            v++;
-        if (v == CG_VIEW_COUNT)
-            return usage(error, "--view knows whole, window and masked");
-        views[v] = TRUE;
-    }
-    return TRUE;
+    const char *known[CG_VIEW_COUNT + 1] = {NULL};
+    for (int v = 0; v < CG_VIEW_COUNT; v++)
+        known[v] = cg_group_view_name((CgGroupView)v);
+    return cg_cli_choose("quality", "--view", names ? names : "window,masked", known, views, error);
 }
 
 static gboolean open_networks(const Options *o, Networks *n, GError **error)

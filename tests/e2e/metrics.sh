@@ -83,7 +83,7 @@ refused 2 '--maps DIR is missing' --data set
 refused 2 'one of --data and --masks' --maps maps
 refused 2 'one of --data and --masks' "${both[@]}" --masks masks
 refused 2 '--split and --layout need --data' --maps flat --masks masks --split shots.json
-refused 2 '--mode knows' "${both[@]}" --mode draem,official
+refused 2 '--mode knows strict, draem, anomalib, not "official"' "${both[@]}" --mode draem,official
 refused 2 'unknown format "html"' "${both[@]}" --format html
 refused 2 '--bootstrap can be' "${both[@]}" --bootstrap -1
 refused 2 '--seed must not' "${both[@]}" --seed -1

@@ -95,7 +95,7 @@ group=(--real drawn --group a=cut)
 refused 2 "--group NAME=PATH is needed" --real drawn
 refused 2 "real defects are needed" --group a=cut
 refused 2 "NAME=PATH" --real drawn --group cut
-refused 2 "--view knows" "${group[@]}" --view half
+refused 2 '--view knows whole, window, masked, not "half"' "${group[@]}" --view window,half
 refused 2 "--shots needs --lpips" "${group[@]}" --shots few
 refused 2 "--side can be 64" "${group[@]}" --side 8
 refused 2 "files of features have none" --real real.npy --group cut=cut.npy "${lpips[@]}"
