@@ -1,6 +1,7 @@
 #include "pipeline/group.h"
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "datasets/dataset.h"
 #include "pipeline/manifest.h"
 
@@ -10,6 +11,8 @@ static void image_free(gpointer data)
 {
     CgGroupImage *image = data;
     g_free(image->image);
+    g_free(image->category);
+    g_free(image->name);
     g_free(image->mask);
     g_free(image->normal);
     g_free(image->prompt);
@@ -39,13 +42,33 @@ static char *below(const char *folder, const char *path)
     return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
 }
 
+/* A picture at PATH below its data set. */
+static CgGroupImage *image_new(const char *path, const char *category)
+{
+    const gsize length = category ? strlen(category) : 0;
+    CgGroupImage *image = g_new0(CgGroupImage, 1);
+    image->category = g_strdup(category ? category : "");
+    image->name =
+        g_strdup(length && g_str_has_prefix(path, category) && path[length] == G_DIR_SEPARATOR
+                     ? path + length + 1
+                     : path);
+    return image;
+}
+
+static int compare_images(gconstpointer a, gconstpointer b)
+{
+    const CgGroupImage *x = *(CgGroupImage *const *)a, *y = *(CgGroupImage *const *)b;
+    const int category = strcmp(x->category, y->category);
+    return category ? category : strcmp(x->name, y->name);
+}
+
 static gboolean is_good(const json_t *row)
 {
     const char *defect = text_of(row, "defect");
     return defect && cg_name_is_good(defect);
 }
 
-/* From a manifest, ours or of cagen dataset make. */
+/* From a manifest. */
 static void add_rows(CgGroup *g, GPtrArray *rows, CgGroupKind kind, const char *category)
 {
     for (guint i = 0; i < rows->len; i++) {
@@ -54,7 +77,7 @@ static void add_rows(CgGroup *g, GPtrArray *rows, CgGroupKind kind, const char *
             is_good(row) != (kind == CG_GROUP_GOOD) ||
             (category && g_strcmp0(category, text_of(row, "category")) != 0))
             continue;
-        CgGroupImage *image = g_new0(CgGroupImage, 1);
+        CgGroupImage *image = image_new(text_of(row, "image"), text_of(row, "category"));
         image->image = below(g->path, text_of(row, "image"));
         image->mask = below(g->path, text_of(row, "mask"));
         image->normal = below(g->path, text_of(job, "normal") ? text_of(job, "normal")
@@ -74,7 +97,7 @@ static gboolean add_samples(CgGroup *g, CgGroupKind kind, const char *category, 
         if (cg_sample_is_good(s) != (kind == CG_GROUP_GOOD) ||
             (category && !g_str_equal(category, s->category)))
             continue;
-        CgGroupImage *image = g_new0(CgGroupImage, 1);
+        CgGroupImage *image = image_new(cg_dataset_relative(d, s->image), s->category);
         image->image = g_strdup(s->image);
         image->mask =
             s->mask && !g_file_test(s->mask, G_FILE_TEST_IS_DIR) ? g_strdup(s->mask) : NULL;
@@ -85,8 +108,7 @@ static gboolean add_samples(CgGroup *g, CgGroupKind kind, const char *category, 
 
 static gboolean list(CgGroup *g, CgGroupKind kind, const char *category, GError **error)
 {
-    g_autofree char *manifest = g_build_filename(g->path, "manifest.jsonl", NULL);
-    if (g_file_test(manifest, G_FILE_TEST_EXISTS)) {
+    if (cg_manifest_is_of_results(g->path)) {
         g_autoptr(GPtrArray) rows = cg_manifest_read(g->path, error);
         if (!rows)
             return FALSE;
@@ -98,6 +120,7 @@ static gboolean list(CgGroup *g, CgGroupKind kind, const char *category, GError 
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: no %s images%s%s", g->path,
                     kind == CG_GROUP_GOOD ? "good" : "defective", category ? " of category " : "",
                     category ? category : "");
+    g_ptr_array_sort(g->images, compare_images);
     return g->images->len > 0;
 }
 
@@ -146,14 +169,45 @@ void cg_group_thin_out(CgGroup *g, guint count)
     g->features = few;
 }
 
+/* The masks (borrowed) of the pictures of CATEGORY (NULL: all). */
+static GPtrArray *masks_of(const CgGroup *g, const char *category)
+{
+    GPtrArray *masks = g_ptr_array_new();
+    for (guint i = 0; i < g->images->len; i++) {
+        const CgGroupImage *image = cg_group_image(g, i);
+        if (image->mask && (!category || g_str_equal(image->category, category)))
+            g_ptr_array_add(masks, image->mask);
+    }
+    return masks;
+}
+
+static GPtrArray *masks_to_lend(const CgGroup *from, const char *category)
+{
+    GPtrArray *masks = masks_of(from, category);
+    if (masks->len)
+        return masks;
+    g_ptr_array_unref(masks);
+    return masks_of(from, NULL);
+}
+
 void cg_group_lend_masks(CgGroup *g, const CgGroup *from)
 {
-    guint next = 0;
+    g_autoptr(GPtrArray) masks = NULL;
+    const char *category = NULL; /* whose MASKS are */
     for (guint i = 0; i < g->images->len; i++) {
         CgGroupImage *image = g_ptr_array_index(g->images, i);
         image->lent = !image->mask;
-        for (guint tried = 0; !image->mask && tried < from->images->len; tried++, next++)
-            image->mask = g_strdup(cg_group_image(from, next % from->images->len)->mask);
+        if (image->mask)
+            continue;
+        if (!category || !g_str_equal(category, image->category)) {
+            category = image->category;
+            g_clear_pointer(&masks, g_ptr_array_unref);
+            masks = masks_to_lend(from, category);
+        }
+        CgRng rng = cg_rng(cg_rng_named_seed(0, image->name), CG_STREAM_PAIRS);
+        if (masks->len)
+            image->mask =
+                g_strdup(g_ptr_array_index(masks, (guint)cg_rng_int(&rng, 0, (int)masks->len - 1)));
     }
 }
 

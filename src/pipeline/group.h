@@ -15,7 +15,9 @@
 #include "pipeline/classifier.h"
 
 typedef struct {
-    char *image;   /* path */
+    char *image; /* path */
+    char *category;
+    char *name;    /* path within its category, "test/crack/000.png" */
     char *mask;    /* path; NULL: none */
     char *normal;  /* path of the picture it was made from, if its manifest says so; NULL */
     char *prompt;  /* NULL: none */
@@ -25,14 +27,14 @@ typedef struct {
 typedef struct {
     char *name;
     char *path;
-    GPtrArray *images;    /* CgGroupImage; empty for a group of features alone */
+    GPtrArray *images;    /* CgGroupImage, by category and name; empty: features alone */
     CgFeatures *features; /* [images]; NULL before cg_group_describe */
 } CgGroup;
 
 typedef enum { CG_GROUP_GOOD, CG_GROUP_DEFECTIVE } CgGroupKind;
 
-/* PATH: a folder of results (with manifest.jsonl; what was put aside is left out) or a data set in
- * any layout, of which the pictures of KIND and CATEGORY (NULL: all) are taken; or a file of
+/* PATH: a folder of results (cg_manifest_is_of_results; what was put aside is left out) or a data
+ * set in any layout, of which the pictures of KIND and CATEGORY (NULL: all) are taken; or a file of
  * features (.npy, .safetensors), then the group has no pictures. CG_ERROR_MISSING when there are
  * none. */
 CgGroup *cg_group_open(const char *name, const char *path, CgGroupKind kind, const char *category,
@@ -48,8 +50,9 @@ static inline const CgGroupImage *cg_group_image(const CgGroup *g, guint i)
 /* Keeps at most COUNT members, taken evenly. */
 void cg_group_thin_out(CgGroup *group, guint count);
 
-/* Gives pictures without mask those of FROM in turn, so that parts around masks show both groups at
- * the same places. */
+/* Gives pictures without mask those of FROM, so that parts around masks show both groups at the
+ * same places. Which one, of its category where there are any, is drawn by the picture's name: it
+ * does not depend on what else is in the group. */
 void cg_group_lend_masks(CgGroup *group, const CgGroup *from);
 
 /* The picture cut to a square around its mask, half as large again and at least a quarter of the

@@ -193,3 +193,14 @@ GPtrArray *cg_manifest_read(const char *out, GError **error)
         return NULL;
     return g_steal_pointer(&rows);
 }
+
+static gboolean has_file(const char *folder, const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    return g_file_test(path, G_FILE_TEST_IS_REGULAR);
+}
+
+gboolean cg_manifest_is_of_results(const char *out)
+{
+    return has_file(out, "manifest.jsonl") && !has_file(out, "prompts.json");
+}

@@ -29,4 +29,8 @@ gboolean cg_manifest_append(CgManifest *m, const json_t *row, GError **error);
  * g_ptr_array_unref. */
 GPtrArray *cg_manifest_read(const char *out, GError **error);
 
+/* Whether OUT has a manifest of results, not that of a drawn data set (cagen dataset make), beside
+ * whose categories others may lie that it does not know. */
+gboolean cg_manifest_is_of_results(const char *out);
+
 #endif

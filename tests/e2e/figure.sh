@@ -51,6 +51,29 @@ same_files net1/figure4.json net3/figure4.json
 grep -q '"features":"net, of the part around the mask"' net1/figure4.json || fail "the features' name"
 grep -q '^| cut | 12 | [0-9.]* ([0-9.]* to [0-9.]*) | ' net1/figure4.md || fail "no interval of the Fréchet distance"
 
+# A category is seen alike alone and among others, whatever the manifests say and in which order: the windows
+# of normal pictures are drawn by name.
+"$CAGEN" dataset make -q --out all --categories hex_nut,leather --size 32 --train 6 --test-good 3 --per-defect 3 \
+    >/dev/null
+mkdir alone
+cp -r all/hex_nut alone/
+cp -r all/hex_nut all/bolt # of which the manifest knows nothing
+cp -r cut turned
+tac cut/manifest.jsonl >turned/manifest.jsonl
+seen() { # DATA CATEGORY GROUP
+    "$CAGEN" figure 4 -q --data "$1" --category "$2" --group "g=$3" --count 10 --perplexity 3 --iterations 10 \
+        --bootstrap 10 --out seen >/dev/null
+    cat seen/figure4.md
+}
+seen alone hex_nut cut >expected
+seen all hex_nut cut >among
+seen alone/hex_nut hex_nut turned >turned.md
+same_files expected among
+same_files expected turned.md
+seen alone hex_nut alone >expected
+seen all bolt all >unknown
+same_files expected unknown
+
 # Features from files.
 make_npy() { # FILE ROWS FIRST: [rows, 2] f4
     {
