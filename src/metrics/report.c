@@ -92,7 +92,7 @@ static json_t *curve_json(const CgEvaluation *e, const CgEvaluationRow *row, gbo
     return points;
 }
 
-static json_t *curves_json(const CgEvaluation *e, const CgEvaluationRow *row, guint most)
+json_t *cg_report_curves(const CgEvaluation *e, const CgEvaluationRow *row, guint most)
 {
     json_t *curves = json_object();
     json_object_set_new(curves, "image_roc", curve_json(e, row, FALSE, CG_CURVE_ROC, most));
@@ -109,7 +109,7 @@ void cg_report_add(CgReport *r, const char *category, CgEvaluation *e, guint cur
         const CgEvaluationRow *row = &g_array_index(e->rows, CgEvaluationRow, i);
         const Line line = {.category = g_strdup(category),
                            .row = *row,
-                           .curves = curve_points ? curves_json(e, row, curve_points) : NULL};
+                           .curves = curve_points ? cg_report_curves(e, row, curve_points) : NULL};
         g_array_append_val(r->lines, line);
     }
     for (guint i = 0; i < e->notes->len; i++)

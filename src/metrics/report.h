@@ -4,6 +4,8 @@
 
 #include "metrics/evaluation.h"
 
+#include <jansson.h>
+
 typedef enum {
     CG_REPORT_TEXT,
     CG_REPORT_JSON,  /* all digits, reasons and intervals; one object */
@@ -22,6 +24,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgReport, cg_report_free)
 /* Takes the finished EVALUATION of CATEGORY. CURVE_POINTS: of the curves in JSON, 0 for none. */
 void cg_report_add(CgReport *report, const char *category, CgEvaluation *evaluation,
                    guint curve_points);
+
+/* The curves of ROW as JSON has them, [[x, y, threshold], ...] of at most POINTS points each:
+ * "pixel_roc", "pixel_pr", "pixel_pro", "image_roc", "image_pr". To be asked for before E is given
+ * to a report. Free with json_decref. */
+json_t *cg_report_curves(const CgEvaluation *e, const CgEvaluationRow *row, guint points);
 
 /* The rows of all categories; with several, also their plain means over the categories (of rows
  * with all defect types; undefined where any is). Free with g_free. */

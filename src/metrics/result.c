@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CURVE_POINTS 64 /* enough for a chart of a few hundred pixels */
+
 const CgValueKind cg_compared[CG_COMPARED_COUNT] = {CG_VALUE_PIXEL_AUROC, CG_VALUE_PIXEL_AP,
                                                     CG_VALUE_IMAGE_AUROC, CG_VALUE_PIXEL_AUPRO};
 
@@ -48,11 +50,24 @@ static gboolean save_draws(const char *path, const CgEvaluation *e, GError **err
                                (CgTensor *const *)tensors->pdata, names->len, error);
 }
 
+static json_t *all_curves(const CgEvaluation *e)
+{
+    json_t *modes = json_object();
+    for (guint i = 0; i < e->rows->len; i++) {
+        const CgEvaluationRow *row = &g_array_index(e->rows, CgEvaluationRow, i);
+        if (!row->defect && !row->without_shots)
+            json_object_set_new(modes, cg_mode_name(row->mode),
+                                cg_report_curves(e, row, CURVE_POINTS));
+    }
+    return modes;
+}
+
 gboolean cg_result_save(const char *path, const char *category, const char *method, guint64 seed,
                         json_t *settings, CgEvaluation *e, GError **error)
 {
     const guint draws = e->options.bootstrap;
     const gboolean saved = draws == 0 || save_draws(path, e, error);
+    g_autoptr(json_t) curves = all_curves(e);
     g_autoptr(CgReport) report = cg_report_new();
     cg_report_add(report, category, e, 0);
     if (!saved)
@@ -67,6 +82,7 @@ gboolean cg_result_save(const char *path, const char *category, const char *meth
     json_object_set_new(json, "seed", json_integer((json_int_t)seed));
     json_object_set_new(json, "draws", json_integer(draws));
     json_object_set(json, "settings", settings);
+    json_object_set(json, "curves", curves);
     char *text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
     const gboolean ok = text && cg_file_write(path, text, strlen(text), error);
     free(text);

@@ -4,7 +4,8 @@
  *     OUT/cells/CATEGORY/METHOD/SEED.json
  *         {"category": "bottle", "method": "draem+cagen:0.3", "seed": 0, "draws": 1000,
  *          "settings": {...},                 all that the figures depend on
- *          "rows": [...], "notes": [...]}     as cagen detect test --format json prints them
+ *          "rows": [...], "notes": [...],     as cagen detect test --format json prints them
+ *          "curves": {MODE: {...}}}           of all test images (cg_report_curves)
  *     OUT/cells/CATEGORY/METHOD/SEED.safetensors
  *         MODE.all, MODE.not_few_shot [4, draws] f32: pixel AUROC, pixel AP, image AUROC and AUPRO
  *         in each bootstrap draw of the images; draw I is of the same images for all methods and

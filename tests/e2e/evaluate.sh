@@ -30,6 +30,7 @@ grep -q "^| category | draem | cutpaste | draem+crop-paste:0.3 | paper: DRAEM | 
 grep -q "^| leather | .* | 98.6 / 75.3 | 99.1 / 71.4 |$" stdout || fail "no row of the paper"
 grep -q "mode draem, without the few-shot images" stdout || fail "no table without few-shot images"
 grep -q "Per cent; means over 2 seeds" stdout || fail "no number of seeds"
+grep -q '"pixel_roc": \[$' undisturbed/cells/hex_nut/draem/0.json || fail "no curves in a cell"
 for file in table.csv table.tex table.json; do [ -s undisturbed/$file ] || fail "no $file"; done
 is "rows of the CSV" "$(wc -l <undisturbed/table.csv)" $((1 + 3 * 2 * 3 * 3 * 4))
 [ ! -e undisturbed/trainings ] || fail "trainings were left"
