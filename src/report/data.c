@@ -135,8 +135,7 @@ gboolean cg_page_add_data(CgPage *page, const char *path, GError **error)
                                "check</code> lists them.",
                                d->problems->len);
     g_string_append(out, "</p>\n");
-    g_string_append(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Images "
-                         "of each category\"><table>");
+    cg_html_begin_table(out, "Images of each category");
     cg_html_head(out, head);
     g_string_append(out, "<tbody>\n");
     GString *examples = g_string_new(NULL);
@@ -148,7 +147,7 @@ gboolean cg_page_add_data(CgPage *page, const char *path, GError **error)
         add_row(out, name, &c);
         ok = i >= MAX_CATEGORIES || add_examples(examples, name, &c, error);
     }
-    g_string_append(out, "</tbody></table></div>\n");
+    cg_html_end_table(out);
     g_string_append_len(out, examples->str, (gssize)examples->len);
     g_string_free(examples, TRUE);
     add_facts(page, d);

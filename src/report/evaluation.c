@@ -1,4 +1,4 @@
-/* The section on detection: tables and curves from what metrics and evaluations wrote. */
+/* The section on detection: tables and curves from what metrics, tests and evaluations wrote. */
 #include "report/page-private.h"
 
 #include "base/error.h"
@@ -21,22 +21,21 @@ static const struct {
 
 /* ---- one detector's measures, of cagen metrics and cagen detect test */
 
-static void add_value(GString *out, const json_t *value)
+void cg_page_per_cent(GString *out, const json_t *value)
 {
     const double v = cg_page_number(value, "value");
     const double low = cg_page_number(value, "low"), high = cg_page_number(value, "high");
     const char *reason = cg_page_text(value, "undefined");
-    if (isfinite(v) && isfinite(low) && isfinite(high))
-        g_string_append_printf(
-            out, "<td class=\"n\">%.1f <span class=\"interval\">%.1f&ndash;%.1f</span></td>",
-            100 * v, 100 * low, 100 * high);
-    else if (isfinite(v))
-        g_string_append_printf(out, "<td class=\"n\">%.1f</td>", 100 * v);
-    else {
-        g_string_append(out, "<td class=\"n\" title=\"");
+    if (isfinite(v)) {
+        g_string_append_printf(out, "%.1f", 100 * v);
+    } else {
+        g_string_append(out, "<span title=\"");
         cg_html_text(out, reason ? reason : "not measured");
-        g_string_append(out, "\">-</td>");
+        g_string_append(out, "\">-</span>");
     }
+    if (isfinite(v) && isfinite(low) && isfinite(high))
+        g_string_append_printf(out, " <span class=\"interval\">%.1f&ndash;%.1f</span>", 100 * low,
+                               100 * high);
 }
 
 /* The paper's two columns for CATEGORY (NULL: none), "AUROC / AP" of the pixels. */
@@ -65,8 +64,11 @@ static void add_measure_row(GString *out, const json_t *row, gboolean published)
     cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT " + %" JSON_INTEGER_FORMAT,
                         json_integer_value(json_object_get(row, "good")),
                         json_integer_value(json_object_get(row, "defective")));
-    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
-        add_value(out, json_object_get(values, measures[m].key));
+    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++) {
+        g_string_append(out, "<td class=\"n\">");
+        cg_page_per_cent(out, json_object_get(values, measures[m].key));
+        g_string_append(out, "</td>");
+    }
     if (published)
         add_published(out, defect ? NULL : category);
     g_string_append(out, "</tr>\n");
@@ -75,13 +77,6 @@ static void add_measure_row(GString *out, const json_t *row, gboolean published)
 static gboolean has_mode(const json_t *row, const char *mode)
 {
     return g_strcmp0(cg_page_text(row, "mode"), mode) == 0;
-}
-
-static void begin_table(GString *out, const char *label)
-{
-    g_string_append(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
-    cg_html_text(out, label);
-    g_string_append(out, "\"><table>");
 }
 
 static void add_measure_head(GString *out, gboolean published)
@@ -125,10 +120,10 @@ static gboolean add_mode(GString *out, const json_t *json, const char *mode, gbo
         g_autofree char *label = g_strdup_printf("Measures, mode %s", mode);
         g_string_append_printf(
             out, first ? "<h4>Mode %s</h4>\n" : "<details><summary>Mode %s</summary>\n", mode);
-        begin_table(out, label);
+        cg_html_begin_table(out, label);
         add_measure_head(out, published);
         g_string_append_len(out, rows->str, (gssize)rows->len);
-        g_string_append(out, "</tbody></table></div>\n");
+        cg_html_end_table(out);
         if (published)
             g_string_append(out,
                             "<p class=\"note\">Paper: AUROC / AP of the pixels, at 256 x 256 and "
@@ -223,75 +218,6 @@ static gboolean add_measures(GString *out, const json_t *json)
     for (gsize m = 0; m < G_N_ELEMENTS(modes); m++)
         found = add_mode(out, json, modes[m], !found) || found;
     add_all_curves(out, json);
-    add_notes(out, json);
-    return found;
-}
-
-/* ---- methods compared, of cagen evaluate */
-
-static void add_difference(GString *out, const json_t *row)
-{
-    const double d = cg_page_number(row, "difference");
-    if (!isfinite(d)) {
-        g_string_append(out, "<td class=\"n\">-</td>");
-        return;
-    }
-    g_string_append_printf(out, "<td class=\"n\">%+.1f", 100 * d);
-    const double low = cg_page_number(row, "difference_low");
-    const double high = cg_page_number(row, "difference_high");
-    if (isfinite(low) && isfinite(high))
-        g_string_append_printf(out, " <span class=\"interval\">%+.1f to %+.1f</span>", 100 * low,
-                               100 * high);
-    g_string_append(out, json_is_true(json_object_get(row, "significant"))
-                             ? " <abbr title=\"the interval does not contain 0\">*</abbr></td>"
-                             : "</td>");
-}
-
-static void add_compared_row(GString *out, const json_t *row)
-{
-    const char *category = cg_page_text(row, "category");
-    g_string_append(out, "<tr><th scope=\"row\">");
-    cg_html_text(out, category ? category : "mean of categories");
-    g_string_append(out, "</th>");
-    cg_html_cell(out, cg_page_text(row, "method"));
-    cg_html_cell(out, cg_page_text(row, "mode"));
-    cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
-                        json_integer_value(json_object_get(row, "seeds")));
-    add_value(out, row);
-    add_difference(out, row);
-    const double paper = cg_page_number(row, "paper");
-    if (isfinite(paper))
-        cg_html_number_cell(out, "%.1f", paper);
-    else
-        cg_html_number_cell(out, "-");
-    g_string_append(out, "</tr>\n");
-}
-
-static gboolean add_comparison(GString *out, const json_t *json)
-{
-    static const char *const head[] = {"Category", "Method", "Mode",
-                                       "#Seeds",   "#Value", "#Against the first method",
-                                       "#Paper",   NULL};
-    const json_t *rows = json_object_get(json, "rows");
-    gboolean found = FALSE;
-    for (gsize m = 0; m < G_N_ELEMENTS(measures); m++) {
-        GString *body = g_string_new(NULL);
-        for (gsize i = 0; i < json_array_size(rows); i++) {
-            const json_t *row = json_array_get(rows, i);
-            if (g_strcmp0(cg_page_text(row, "measure"), measures[m].key) == 0 &&
-                !json_is_true(json_object_get(row, "without_few_shot")))
-                add_compared_row(body, row);
-        }
-        if (body->len) {
-            found = TRUE;
-            g_string_append_printf(out, "<h4>%s</h4>\n", measures[m].title);
-            begin_table(out, measures[m].title);
-            cg_html_head(out, head);
-            g_string_append_printf(out, "<tbody>\n%s</tbody></table></div>\n", body->str);
-        }
-        g_string_free(body, TRUE);
-    }
-    add_notes(out, json);
     return found;
 }
 
@@ -306,7 +232,10 @@ gboolean cg_page_add_evaluation(CgPage *page, const char *path, GError **error)
     const char *category = cg_page_text(json, "category"), *method = cg_page_text(json, "method");
     cg_page_heading(out, method ? method : category ? category : "Measures of", path);
     const gboolean compared = json_object_get(json, "methods") != NULL;
-    if (compared ? add_comparison(out, json) : add_measures(out, json))
+    const gboolean found = compared ? cg_page_add_comparison(out, json, is_folder ? path : NULL)
+                                    : add_measures(out, json);
+    add_notes(out, json);
+    if (found)
         return TRUE;
     g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
                 "%s: no measures in it; give what cagen metrics --format json, cagen detect test "

@@ -293,9 +293,7 @@ static void add_numbers(GString *out, const json_t *json)
     static const char *const keys[] = {"frechet", "kernel", "two_sample_accuracy",
                                        "share_of_real_neighbours", "centroid_ratio"};
     const json_t *groups = json_object_get(json, "groups");
-    g_string_append(out,
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Distances "
-                    "from the real defects\"><table>");
+    cg_html_begin_table(out, "Distances from the real defects");
     cg_html_head(out, head);
     g_string_append(out, "<tbody>\n");
     for (gsize i = 0; i < json_array_size(groups); i++) {
@@ -309,8 +307,9 @@ static void add_numbers(GString *out, const json_t *json)
             cg_page_estimate_cell(out, json_object_get(group, keys[k]));
         g_string_append(out, "</tr>\n");
     }
+    cg_html_end_table(out);
     g_string_append(out,
-                    "</tbody></table></div>\n<p class=\"note\">Distances are from the real "
+                    "<p class=\"note\">Distances are from the real "
                     "defects, with intervals of 95 %; Fréchet distances grow as groups "
                     "shrink. Told apart: accuracy of the nearest neighbour, 0.5 is not at all. "
                     "Real neighbours: share of real defects among the nearest real pictures. "

@@ -80,6 +80,18 @@ void cg_html_head(GString *out, const char *const *names)
     g_string_append(out, "</tr></thead>\n");
 }
 
+void cg_html_begin_table(GString *out, const char *label)
+{
+    g_string_append(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    cg_html_text(out, label);
+    g_string_append(out, "\"><table>");
+}
+
+void cg_html_end_table(GString *out)
+{
+    g_string_append(out, "</tbody></table></div>\n");
+}
+
 static CgImage *fit(const CgImage *image, int side, gboolean lossless)
 {
     const int longest = MAX(image->width, image->height);

@@ -20,6 +20,11 @@ void cg_html_number_cell(GString *out, const char *format, ...) G_GNUC_PRINTF(2,
 /* <thead> of NAMES, which end with NULL; "#" before one: of numbers. */
 void cg_html_head(GString *out, const char *const *names);
 
+/* A table that scrolls where it is too wide, up to its <thead>; LABEL says what is in it. */
+void cg_html_begin_table(GString *out, const char *label);
+/* Ends it and its <tbody>. */
+void cg_html_end_table(GString *out);
+
 /* "data:image/jpeg;base64,..." of IMAGE, which is first made at most SIDE pixels long; LOSSLESS: as
  * PNG, without smoothing. */
 gboolean cg_html_data(GString *out, const CgImage *image, int side, gboolean lossless,

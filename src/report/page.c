@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "pipeline/manifest.h"
 #include "report/html.h"
 
 #include <math.h>
@@ -153,10 +154,8 @@ static gboolean add_folder(CgPage *page, const char *path, GError **error)
     };
     gboolean found = FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(signs); i++) {
-        if (!has_file(path, signs[i].file))
-            continue;
-        /* A drawn data set has a manifest too, but nothing in it was made of a normal image. */
-        if (signs[i].part == CG_PAGE_GENERATED && has_file(path, "prompts.json"))
+        if (!has_file(path, signs[i].file) ||
+            (signs[i].part == CG_PAGE_GENERATED && !cg_manifest_is_of_results(path)))
             continue;
         found = TRUE;
         if (!cg_page_add_part(page, signs[i].part, path, error))

@@ -52,13 +52,11 @@ static void add_table(GString *out, const json_t *rows)
         if (shown[m])
             head[count++] = measures[m].title;
     }
-    g_string_append(out,
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Quality "
-                    "of synthetic pictures\"><table>");
+    cg_html_begin_table(out, "Quality of synthetic pictures");
     cg_html_head(out, head);
     g_string_append(out, "<tbody>\n");
     add_rows(out, rows, shown);
-    g_string_append(out, "</tbody></table></div>\n");
+    cg_html_end_table(out);
 }
 
 static void add_notes(GString *out, const json_t *json)

@@ -10,54 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DROPPED 40 /* listed with their reasons */
-#define MAX_VALUES  6  /* of a setting, listed */
-
-static char *below(const char *folder, const char *path)
-{
-    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
-}
-
-static gboolean is_result(const json_t *row)
-{
-    return cg_page_text(row, "image") && cg_page_text(row, "mask");
-}
-
-static gboolean is_dropped(const json_t *row)
-{
-    return json_is_false(json_object_get(row, "kept"));
-}
-
-static const char *made_how(const json_t *row)
-{
-    const char *prompt = cg_page_text(row, "prompt"), *method = cg_page_text(row, "method");
-    const char *defect = cg_page_text(row, "defect");
-    return prompt ? prompt : method ? method : defect ? defect : "result";
-}
-
-/* The normal picture of ROW; NULL when it is gone or of another size. */
-static CgImage *load_normal(const char *folder, const json_t *row, const CgImage *made)
-{
-    const char *inner = cg_page_text(json_object_get(row, "job"), "normal");
-    const char *normal = inner ? inner : cg_page_text(row, "normal");
-    g_autofree char *path = normal ? below(folder, normal) : NULL;
-    g_autoptr(CgImage) image = path ? cg_image_load(path, NULL, NULL) : NULL;
-    if (!image || image->width != made->width || image->height != made->height)
-        return NULL;
-    return g_steal_pointer(&image);
-}
-
-/* Largest difference outside the mask, levels of 255. */
-static int outside_change(const CgImage *normal, const CgImage *made, const CgImage *mask)
-{
-    g_autoptr(CgImage) a = cg_image_to_rgb(normal);
-    g_autoptr(CgImage) b = cg_image_to_rgb(made);
-    int largest = 0;
-    for (size_t i = 0; i < (size_t)mask->width * (size_t)mask->height; i++)
-        for (size_t c = 0; !mask->pixels[i] && c < 3; c++)
-            largest = MAX(largest, ABS(a->pixels[3 * i + c] - b->pixels[3 * i + c]));
-    return largest;
-}
+#define MAX_VALUES 6 /* of a setting, listed */
 
 /* Red where MASK is set: laid over a picture by the style. */
 static CgImage *tint(const CgImage *mask)
@@ -81,42 +34,37 @@ static void add_scores(GString *out, const json_t *row)
         g_string_append_printf(out, "<li>change within <b>%.1f</b></li>", change);
 }
 
-static void add_caption(GString *out, const json_t *row, const CgImage *normal, const CgImage *made,
-                        const CgImage *mask)
+static void add_caption(GString *out, const json_t *row, const CgPageResult *r)
 {
+    const int outside = cg_page_result_outside(r);
     g_string_append(out, "<figcaption><strong>");
-    cg_html_text(out, made_how(row));
+    cg_html_text(out, cg_page_row_how(row));
     g_string_append(out, "</strong><code>");
     cg_html_text(out, cg_page_text(row, "image"));
     g_string_append(out, "</code><ul class=\"scores\">");
     add_scores(out, row);
-    if (normal) {
-        const int outside = outside_change(normal, made, mask);
-        if (outside)
-            g_string_append_printf(out, "<li>outside the mask at most <b>%d</b> of 255</li>",
-                                   outside);
-        else
-            g_string_append(out, "<li>outside the mask <b>unchanged</b></li>");
-    } else {
-        g_string_append(out, "<li>the normal image is not there</li>");
-    }
+    if (outside > 0)
+        g_string_append_printf(out, "<li>outside the mask at most <b>%d</b> of 255</li>", outside);
+    else
+        g_string_append(out, outside == 0 ? "<li>outside the mask <b>unchanged</b></li>"
+                                          : "<li>the normal image is not there</li>");
     g_string_append(out, "</ul></figcaption>");
 }
 
 static gboolean add_pictures(GString *out, const CgPage *page, const json_t *row,
-                             const CgImage *normal, const CgImage *made, const CgImage *mask,
-                             GError **error)
+                             const CgPageResult *r, GError **error)
 {
     const char *name = cg_page_text(row, "image");
-    g_autoptr(CgImage) red = tint(mask);
-    g_autofree char *made_alt = g_strdup_printf("result: %s, %s", made_how(row), name);
-    g_string_append(out, normal ? "<div class=\"compare\">" : "<div class=\"compare alone\">");
-    if (normal && !cg_html_image(out, normal, page->side, FALSE, "before", "normal image", error))
+    g_autoptr(CgImage) red = tint(r->mask);
+    g_autofree char *made_alt = g_strdup_printf("result: %s, %s", cg_page_row_how(row), name);
+    g_string_append(out, r->normal ? "<div class=\"compare\">" : "<div class=\"compare alone\">");
+    if (r->normal &&
+        !cg_html_image(out, r->normal, page->side, FALSE, "before", "normal image", error))
         return FALSE;
-    if (!cg_html_image(out, made, page->side, FALSE, "after", made_alt, error) ||
+    if (!cg_html_image(out, r->made, page->side, FALSE, "after", made_alt, error) ||
         !cg_html_image(out, red, page->side, TRUE, "tint", "mask", error))
         return FALSE;
-    if (normal) {
+    if (r->normal) {
         g_string_append(out,
                         "<span class=\"line\" aria-hidden=\"true\"></span><input type=\"range\" "
                         "min=\"0\" max=\"100\" value=\"50\" aria-label=\"normal image left, "
@@ -131,22 +79,13 @@ static gboolean add_pictures(GString *out, const CgPage *page, const json_t *row
 static gboolean add_card(GString *out, const CgPage *page, const char *folder, const json_t *row,
                          GError **error)
 {
-    g_autofree char *image_path = below(folder, cg_page_text(row, "image"));
-    g_autofree char *mask_path = below(folder, cg_page_text(row, "mask"));
-    g_autoptr(CgImage) made = cg_image_load(image_path, NULL, error);
-    g_autoptr(CgImage) mask = made ? cg_image_load_mask(mask_path, error) : NULL;
-    if (!mask)
+    g_auto(CgPageResult) r = {0};
+    if (!cg_page_result_load(folder, row, &r, error))
         return FALSE;
-    if (mask->width != made->width || mask->height != made->height) {
-        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d", mask_path,
-                    mask->width, mask->height, image_path, made->width, made->height);
-        return FALSE;
-    }
-    g_autoptr(CgImage) normal = load_normal(folder, row, made);
     g_string_append(out, "<figure class=\"result\">");
-    if (!add_pictures(out, page, row, normal, made, mask, error))
+    if (!add_pictures(out, page, row, &r, error))
         return FALSE;
-    add_caption(out, row, normal, made, mask);
+    add_caption(out, row, &r);
     g_string_append(out, "</figure>\n");
     return TRUE;
 }
@@ -224,9 +163,7 @@ static void add_kinds(GString *out, const GPtrArray *kinds)
 {
     static const char *const head[] = {
         "Category, defect", "#Kept", "#Put aside", "#Obedience", "#Change within the mask", NULL};
-    g_string_append(out,
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results of "
-                    "each kind\"><table>");
+    cg_html_begin_table(out, "Results of each kind");
     cg_html_head(out, head);
     g_string_append(out, "<tbody>\n");
     for (guint i = 0; i < kinds->len; i++) {
@@ -240,29 +177,7 @@ static void add_kinds(GString *out, const GPtrArray *kinds)
         add_mean(out, k->change, "%.1f");
         g_string_append(out, "</tr>\n");
     }
-    g_string_append(out, "</tbody></table></div>\n");
-}
-
-static void add_dropped(GString *out, const GPtrArray *dropped)
-{
-    if (dropped->len == 0)
-        return;
-    g_string_append_printf(out,
-                           "<details><summary>%u put aside, and why</summary><ul "
-                           "class=\"dropped\">\n",
-                           dropped->len);
-    for (guint i = 0; i < MIN(dropped->len, MAX_DROPPED); i++) {
-        const json_t *row = g_ptr_array_index(dropped, i);
-        const char *reason = cg_page_text(row, "reason");
-        g_string_append(out, "<li><code>");
-        cg_html_text(out, cg_page_text(row, "image"));
-        g_string_append(out, "</code> ");
-        cg_html_text(out, reason ? reason : "no reason given");
-        g_string_append(out, "</li>\n");
-    }
-    if (dropped->len > MAX_DROPPED)
-        g_string_append_printf(out, "<li>and %u more</li>", dropped->len - MAX_DROPPED);
-    g_string_append(out, "</ul></details>\n");
+    cg_html_end_table(out);
 }
 
 /* ---- provenance */
@@ -362,7 +277,7 @@ gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
     g_autoptr(GPtrArray) kinds = g_ptr_array_new_with_free_func(kind_free);
     for (guint i = 0; i < rows->len; i++) {
         json_t *row = g_ptr_array_index(rows, i);
-        if (!is_result(row))
+        if (!cg_page_row_is_result(row))
             continue;
         Kind *kind = find_kind(kinds, row);
         const json_t *scores = json_object_get(row, "scores");
@@ -372,8 +287,8 @@ gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
             g_array_append_val(kind->obedience, obedience);
         if (isfinite(change))
             g_array_append_val(kind->change, change);
-        *(is_dropped(row) ? &kind->dropped : &kind->kept) += 1;
-        g_ptr_array_add(is_dropped(row) ? dropped : kept, row);
+        *(cg_page_row_is_dropped(row) ? &kind->dropped : &kind->kept) += 1;
+        g_ptr_array_add(cg_page_row_is_dropped(row) ? dropped : kept, row);
     }
     if (kept->len + dropped->len == 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
@@ -383,8 +298,8 @@ gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
     }
     cg_page_heading(out, "Results", path);
     add_kinds(out, kinds);
-    add_dropped(out, dropped);
     cg_page_count(page, kept->len, "generated defects");
     add_provenance(page, path, rows);
-    return kept->len == 0 || add_cards(out, page, path, kept, error);
+    return (kept->len == 0 || add_cards(out, page, path, kept, error)) &&
+           cg_page_add_result_list(out, path, kept, dropped, error);
 }
