@@ -20,8 +20,6 @@ static const struct {
 };
 #define KINDS G_N_ELEMENTS(kinds)
 
-static const char *const modes[] = {"draem", "strict", "anomalib"};
-
 /* The mean of a method's curves over its trainings: Y at X in 0, 1/STEPS, ... 1. */
 typedef struct {
     double y[KINDS][STEPS + 1];
@@ -60,6 +58,13 @@ static void add_cell(MeanCurves *mean, const char *path, const char *mode)
             mean->count[k]++;
 }
 
+static void take_mean(MeanCurves *sum)
+{
+    for (gsize k = 0; k < KINDS; k++)
+        for (int i = 0; i <= STEPS; i++)
+            sum->y[k][i] /= MAX(sum->count[k], 1);
+}
+
 static int compare_paths(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -77,16 +82,16 @@ static void read_mean(MeanCurves *mean, const char *folder, const char *mode)
     *mean = (MeanCurves){0};
     for (guint i = 0; i < names->len; i++)
         add_cell(mean, g_ptr_array_index(names, i), mode);
-    for (gsize k = 0; k < KINDS; k++)
-        for (int i = 0; i <= STEPS; i++)
-            mean->y[k][i] /= MAX(mean->count[k], 1);
+    take_mean(mean);
 }
 
-static void add_chart(GString *out, gsize kind, const MeanCurves *means, const json_t *methods,
-                      const double *x)
+static void add_chart(GString *out, gsize kind, const MeanCurves *means, const json_t *methods)
 {
     CgLine lines[MAX_LINES];
+    double x[STEPS + 1];
     guint count = 0;
+    for (int i = 0; i <= STEPS; i++)
+        x[i] = (double)i / STEPS;
     for (guint m = 0; m < MIN(json_array_size(methods), MAX_LINES); m++)
         if (means[m].count[kind])
             lines[count++] = (CgLine){.name = json_string_value(json_array_get(methods, m)),
@@ -102,8 +107,23 @@ static void add_chart(GString *out, gsize kind, const MeanCurves *means, const j
                                               .count = count});
 }
 
+/* All kinds; nothing where there are no curves. */
+static void add_charts(GString *out, const MeanCurves *means, const json_t *methods)
+{
+    const gsize before = out->len;
+    g_string_append(out, "<div class=\"charts\">");
+    const gsize inside = out->len;
+    for (gsize k = 0; k < KINDS; k++)
+        add_chart(out, k, means, methods);
+    if (out->len > inside)
+        g_string_append(out, "</div>\n");
+    else
+        g_string_truncate(out, before);
+}
+
+/* The charts of CATEGORY, folded; adds its curves to TOTAL [methods]. */
 static void add_category(GString *out, const char *folder, const char *category,
-                         const json_t *methods, const char *mode, const double *x)
+                         const json_t *methods, const char *mode, MeanCurves *total)
 {
     MeanCurves means[MAX_LINES];
     GString *charts = g_string_new(NULL);
@@ -111,36 +131,53 @@ static void add_category(GString *out, const char *folder, const char *category,
         g_autofree char *cells = g_build_filename(
             folder, "cells", category, json_string_value(json_array_get(methods, m)), NULL);
         read_mean(&means[m], cells, mode);
+        for (gsize k = 0; k < KINDS; k++) {
+            total[m].count[k] += means[m].count[k] > 0;
+            for (int i = 0; i <= STEPS; i++)
+                total[m].y[k][i] += means[m].y[k][i];
+        }
     }
-    for (gsize k = 0; k < KINDS; k++)
-        add_chart(charts, k, means, methods, x);
+    add_charts(charts, means, methods);
     if (charts->len) {
-        g_string_append(out, "<h4>");
+        g_string_append(out, "<details><summary>Curves of ");
         cg_html_text(out, category);
-        g_string_append_printf(out, "</h4>\n<div class=\"charts small\">%s</div>\n", charts->str);
+        g_string_append_printf(out, "</summary>\n%s</details>\n", charts->str);
     }
     g_string_free(charts, TRUE);
+}
+
+/* FALSE when no cell has curves in MODE. */
+static gboolean add_mode(GString *out, const json_t *categories, const json_t *methods,
+                         const char *folder, const char *mode)
+{
+    MeanCurves total[MAX_LINES] = {0};
+    GString *charts = g_string_new(NULL);
+    for (gsize i = 0; i < json_array_size(categories); i++) {
+        const char *category = json_string_value(json_array_get(categories, i));
+        if (category)
+            add_category(charts, folder, category, methods, mode, total);
+    }
+    const gboolean found = charts->len > 0;
+    if (found) {
+        for (gsize m = 0; m < MAX_LINES; m++)
+            take_mean(&total[m]);
+        g_string_append_printf(
+            out,
+            "<h4>Curves</h4>\n<p>Mode %s, all defects: the mean of the categories, of "
+            "each the mean of a method's trainings.</p>\n",
+            mode);
+        add_charts(out, total, methods);
+        g_string_append_len(out, charts->str, (gssize)charts->len);
+    }
+    g_string_free(charts, TRUE);
+    return found;
 }
 
 void cg_page_add_method_curves(GString *out, const json_t *categories, const json_t *methods,
                                const char *folder)
 {
-    double x[STEPS + 1];
-    GString *charts = g_string_new(NULL);
-    gsize mode = 0;
-    for (int i = 0; i <= STEPS; i++)
-        x[i] = (double)i / STEPS;
-    for (; mode < G_N_ELEMENTS(modes) && charts->len == 0; mode++)
-        for (gsize i = 0; i < json_array_size(categories); i++) {
-            const char *category = json_string_value(json_array_get(categories, i));
-            if (category)
-                add_category(charts, folder, category, methods, modes[mode], x);
-        }
-    if (charts->len)
-        g_string_append_printf(
-            out,
-            "<p>Curves in mode %s, all defects of a category, each the mean of a "
-            "method's trainings.</p>\n%s",
-            modes[mode - 1], charts->str);
-    g_string_free(charts, TRUE);
+    static const char *const modes[] = {"draem", "strict", "anomalib"};
+    for (gsize m = 0; m < G_N_ELEMENTS(modes); m++)
+        if (add_mode(out, categories, methods, folder, modes[m]))
+            return;
 }

@@ -56,7 +56,7 @@ gboolean cg_page_add_quality(CgPage *page, const json_t *json, const char *path,
 /* Tables of what cagen evaluate wrote, and curves of its cells in FOLDER (nullable); FALSE when
  * there is nothing in it. */
 gboolean cg_page_add_comparison(GString *out, const json_t *json, const char *folder);
-/* Charts of each category, a curve for each method, where the cells have any. */
+/* Charts of all categories and of each, a curve for each method, where the cells have any. */
 void cg_page_add_method_curves(GString *out, const json_t *categories, const json_t *methods,
                                const char *folder);
 /* "91.2" and its interval in per cent, of an object with "value", "low" and "high", or a dash and

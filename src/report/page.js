@@ -6,6 +6,20 @@ for (const box of document.querySelectorAll('.compare:not(.alone)')) {
   range.addEventListener('input', () => box.style.setProperty('--at', range.value + '%'));
 }
 
+/* On paper what is folded is open, but not lists of every image. */
+addEventListener('beforeprint', () => {
+  for (const fold of document.querySelectorAll('details:not(.list):not([open])')) {
+    fold.open = true;
+    fold.classList.add('for-paper');
+  }
+});
+addEventListener('afterprint', () => {
+  for (const fold of document.querySelectorAll('.for-paper')) {
+    fold.open = false;
+    fold.classList.remove('for-paper');
+  }
+});
+
 for (const plane of document.querySelectorAll('.plane')) {
   const svg = plane.querySelector(':scope > svg');
   const tip = plane.querySelector('.tip');
