@@ -2,16 +2,12 @@
 #include "cli/classify.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
 #include "metrics/confusion.h"
 #include "pipeline/classifier.h"
 #include "pipeline/labelled.h"
-
-#include <stdio.h>
-#include <string.h>
 
 typedef struct {
     CgCliCompute compute;
@@ -113,14 +109,6 @@ static void append_score(GString *scores, const CgLabelled *picture, const char 
     g_string_append_printf(scores, "\"%s\",%s,%s,%s\n", path, picture->label, answer, digits);
 }
 
-static gboolean write_text(const char *text, const char *path, GError **error)
-{
-    if (path)
-        return cg_file_write(path, text, strlen(text), error);
-    fputs(text, stdout);
-    return TRUE;
-}
-
 static gboolean test(const Options *o, const CgClassifier *c, const GArray *pictures,
                      CgReportFormat format, GError **error)
 {
@@ -141,8 +129,8 @@ static gboolean test(const Options *o, const CgClassifier *c, const GArray *pict
     }
     g_autofree char *text =
         cg_confusion_print(confusion, (const char *const *)c->labels->pdata, format, error);
-    return text && (!o->scores || write_text(scores->str, o->scores, error)) &&
-           write_text(text, o->out, error);
+    return text && (!o->scores || cg_cli_write(scores->str, o->scores, error)) &&
+           cg_cli_write(text, o->out, error);
 }
 
 static gboolean run(int argc, char **argv, GError **error)
@@ -156,7 +144,8 @@ static gboolean run(int argc, char **argv, GError **error)
     if (!o.model || !o.data)
         return usage(error, o.model ? "--data DIR is missing" : "--model DIR is missing");
     if ((o.format && !cg_report_format_parse(o.format, &format, error)) ||
-        !cg_cli_compute_start(&o.compute, &engine, &dtype, error))
+        !cg_cli_compute_start(&o.compute, &engine, &dtype, error) ||
+        !cg_cli_can_write(o.out, error) || !cg_cli_can_write(o.scores, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

@@ -2,7 +2,6 @@
 #include "cli/detect.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
@@ -12,8 +11,6 @@
 #include "pipeline/test_detector.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 typedef struct {
     CgCliCompute compute;
@@ -145,15 +142,6 @@ static void tell_threshold(const Outputs *out, const CgDetector *d)
         100 * best.found, 100 * best.false_alarms, 100 * best.f1);
 }
 
-/* TEXT to PATH, or to standard output. */
-static gboolean write_text(const char *text, const char *path, GError **error)
-{
-    if (path)
-        return cg_file_write(path, text, strlen(text), error);
-    fputs(text, stdout);
-    return TRUE;
-}
-
 static gboolean test(const Options *o, const CgEvaluationOptions *options, CgReportFormat format,
                      CgEngine *engine, CgDType dtype, GError **error)
 {
@@ -180,13 +168,13 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
                               .scored = scored,
                               .data = &out};
     if (!cg_detector_test(&t, evaluation, error) ||
-        (o->scores && !write_text(scores->str, o->scores, error)))
+        (o->scores && !cg_cli_write(scores->str, o->scores, error)))
         return FALSE;
     tell_threshold(&out, detector);
     g_autoptr(CgReport) report = cg_report_new();
     cg_report_add(report, t.category, g_steal_pointer(&evaluation), 0);
     g_autofree char *text = cg_report_print(report, format);
-    return write_text(text, o->out, error);
+    return cg_cli_write(text, o->out, error);
 }
 
 static gboolean run(int argc, char **argv, GError **error)
@@ -197,7 +185,8 @@ static gboolean run(int argc, char **argv, GError **error)
     CgDType dtype;
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         (o.format && !cg_report_format_parse(o.format, &format, error)) ||
-        !cg_cli_compute_start(&o.compute, &engine, &dtype, error))
+        !cg_cli_compute_start(&o.compute, &engine, &dtype, error) ||
+        !cg_cli_can_write(o.out, error) || !cg_cli_can_write(o.scores, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

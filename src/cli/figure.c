@@ -286,6 +286,10 @@ static gboolean run(int argc, char **argv, GError **error)
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         !cg_cli_common_start(&o.compute, error) || (o.out && !cg_file_make_directory(o.out, error)))
         return FALSE;
+    g_autofree char *name = g_strdup_printf("figure%s.png", o.which[0]);
+    g_autofree char *first = out_path(&o, name);
+    if (!cg_cli_can_write(first, error))
+        return FALSE;
     return *o.which[0] == '1'   ? draw_samples(&o, error)
            : *o.which[0] == '2' ? draw_prompts(&o, error)
                                 : draw_likeness(&o, error);

@@ -2,7 +2,6 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "cli/dataset.h"
@@ -12,7 +11,6 @@
 #include "metrics/report.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define MAX_CURVE 100000
@@ -173,23 +171,13 @@ static CgReport *evaluate_all(const CgPairs *pairs, const CgEvaluationOptions *o
     return g_steal_pointer(&report);
 }
 
-static gboolean write_report(const CgReport *report, CgReportFormat format, const char *out,
-                             GError **error)
-{
-    g_autofree char *text = cg_report_print(report, format);
-    if (out)
-        return cg_file_write(out, text, strlen(text), error);
-    fputs(text, stdout);
-    return TRUE;
-}
-
 static gboolean run(int argc, char **argv, GError **error)
 {
     g_auto(Options) o = {0};
     CgReportFormat format = CG_REPORT_TEXT;
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         (o.format && !cg_report_format_parse(o.format, &format, error)) ||
-        !cg_cli_common_start(&o.compute, error))
+        !cg_cli_common_start(&o.compute, error) || !cg_cli_can_write(o.out, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;
@@ -211,7 +199,8 @@ static gboolean run(int argc, char **argv, GError **error)
         cg_log_warning("%s: %u files belong to no %s", d ? o.maps : o.masks, pairs->unused,
                        d ? "test image" : "map");
     g_autoptr(CgReport) report = evaluate_all(pairs, &options, (guint)o.curves, error);
-    return report && write_report(report, format, o.out, error);
+    g_autofree char *text = report ? cg_report_print(report, format) : NULL;
+    return text && cg_cli_write(text, o.out, error);
 }
 
 int cg_cli_metrics(int argc, char **argv)

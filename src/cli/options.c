@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "cli/manual.h"
@@ -7,6 +8,7 @@
 #include "hub/settings.h"
 #include "metrics/evaluation.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_THREADS 1024
@@ -98,6 +100,20 @@ gboolean cg_cli_choose_modes(const char *command, const char *text, gboolean *mo
     for (int m = 0; m < CG_MODE_COUNT; m++)
         known[m] = cg_mode_name((CgMode)m);
     return cg_cli_choose(command, "--mode", text, known, modes, error);
+}
+
+gboolean cg_cli_can_write(const char *path, GError **error)
+{
+    g_autoptr(CgAtomicFile) file = path ? cg_atomic_file_open(path, error) : NULL;
+    return file || !path;
+}
+
+gboolean cg_cli_write(const char *text, const char *path, GError **error)
+{
+    if (path)
+        return cg_file_write(path, text, strlen(text), error);
+    fputs(text, stdout);
+    return TRUE;
 }
 
 void cg_cli_compute_clear(CgCliCompute *c)

@@ -2,13 +2,9 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "cli/compared.h"
 #include "cli/options.h"
 #include "pipeline/quality.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #define MAX_COUNT 5000 /* the kernels of two groups of 5000 take 600 MB */
 #define MAX_DRAWS 10000
@@ -152,16 +148,6 @@ static gboolean open_networks(const Options *o, Networks *n, GError **error)
     return n->lpips || !o->lpips;
 }
 
-static gboolean write_result(const CgQuality *q, CgReportFormat format, const char *out,
-                             GError **error)
-{
-    g_autofree char *text = cg_quality_print(q, format);
-    if (out)
-        return cg_file_write(out, text, strlen(text), error);
-    fputs(text, stdout);
-    return TRUE;
-}
-
 static gboolean measure(const Options *o, CgReportFormat format, GError **error)
 {
     int good, real;
@@ -184,8 +170,10 @@ static gboolean measure(const Options *o, CgReportFormat format, GError **error)
                            .features = o->features ? o->features : "pixels, 16 x 16",
                            .draws = (guint)o->bootstrap,
                            .seed = (guint64)o->seed};
-    return choose_views(o->views, q.views, error) && cg_quality_measure(&q, error) &&
-           write_result(&q, format, o->out, error);
+    if (!choose_views(o->views, q.views, error) || !cg_quality_measure(&q, error))
+        return FALSE;
+    g_autofree char *text = cg_quality_print(&q, format);
+    return cg_cli_write(text, o->out, error);
 }
 
 static gboolean run(int argc, char **argv, GError **error)
@@ -194,7 +182,7 @@ static gboolean run(int argc, char **argv, GError **error)
     CgReportFormat format = CG_REPORT_TEXT;
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         (o.format && !cg_report_format_parse(o.format, &format, error)) ||
-        !cg_cli_common_start(&o.compute, error))
+        !cg_cli_common_start(&o.compute, error) || !cg_cli_can_write(o.out, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

@@ -111,6 +111,8 @@ static gboolean run(int argc, char **argv, GError **error)
         !cg_cli_common_start(&o.compute, error))
         return FALSE;
     const char *out = o.out ? o.out : "report.html";
+    if (!cg_cli_can_write(out, error))
+        return FALSE;
     g_autoptr(CgPage) page = cg_page_new(o.title ? o.title : "Defects, made and found");
     cg_page_set_samples(page, (guint)o.samples, o.side);
     if (!add_all(&o, page, error) || !cg_page_write(page, out, error))

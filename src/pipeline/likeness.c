@@ -70,8 +70,25 @@ static gboolean measure_rows(CgLikeness *l, GError **error)
     return TRUE;
 }
 
+static gboolean check_widths(const CgLikeness *l, GError **error)
+{
+    const CgGroup *first = group_at(l, 0);
+    for (guint i = 1; i < l->groups->len; i++) {
+        const CgGroup *g = group_at(l, i);
+        if (g->features->width == first->features->width)
+            continue;
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                    "%s has %zu features for each picture, but %s has %zu; take all of one network",
+                    g->name, g->features->width, first->name, first->features->width);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean cg_likeness_measure(CgLikeness *l, GError **error)
 {
+    if (!check_widths(l, error))
+        return FALSE;
     g_autofree CgFeatures **parts = g_new(CgFeatures *, l->groups->len + 1);
     for (guint i = 0; i < l->groups->len; i++)
         parts[i] = group_at(l, i)->features;

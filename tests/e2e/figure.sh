@@ -113,5 +113,18 @@ refused 1 "no normal image and mask with results for two prompts" 2 --group a=cu
 refused 1 "no defective images of category bolt" 4 --group a=cut --category bolt
 refused 1 "nowhere" 4 --group a=nowhere
 refused 1 "not a safetensors file" 4 --group a=cut --features four1/figure4.json
+refused 1 "x has 2 features for each picture, but b has 768" 4 --group b=cut --group x=a.npy
+mkdir broken
+cp -r cut/. broken
+head -c 100 cut/hex_nut/test/cutpaste/003.png >broken/hex_nut/test/cutpaste/003.png
+refused 1 "broken/hex_nut/test/cutpaste/003.png" 4 --group a=broken --real drawn --perplexity 3
+refused 1 "broken/hex_nut/test/cutpaste/003.png" 1 --group a=broken --rows 12 --cell 32
+mkdir nothing
+refused 1 "nothing" 4 --group a=nothing
+refused 1 "cut/manifest.jsonl/x: cannot create" 4 --group a=cut --out cut/manifest.jsonl/x
+mkdir -p taken/figure4.png
+refused 1 "taken/figure4.png: cannot write" 4 --group a=cut --out taken
+{ head -c 128 a.npy && printf '\0\0\300\177' && tail -c +133 a.npy; } >nan.npy
+refused 1 "nan.npy: row 0 has NaN" 4 --group a=nan.npy
 : >empty.npy
 refused 1 "empty.npy" 4 --group a=empty.npy

@@ -112,6 +112,10 @@ refused 1 "empty" --real drawn --group a=empty
 cp cut/hex_nut/test/cutpaste/000.png one/nut/test/a/0.png
 cp cut/hex_nut/ground_truth/cutpaste/000_mask.png one/nut/ground_truth/a/0_mask.png
 refused 1 "at least two pictures" --real drawn --group a=one
+cp -r cut broken
+head -c 100 cut/hex_nut/test/cutpaste/003.png >broken/hex_nut/test/cutpaste/003.png
+refused 1 "broken/hex_nut/test/cutpaste/003.png" --real drawn --group a=broken
+refused 1 "nowhere/out.json" "${group[@]}" --out nowhere/out.json
 draw_picture small.ppm 20 10
 cp small.ppm one/nut/test/a/0.png
 refused 1 "but one/nut/test/a/0.png is 20x10" --real drawn --group a=one

@@ -86,7 +86,7 @@ is "tags that are closed" "$(grep -oE '<(section|figure|table|div|ul|dl|details)
 refused() {
     local status=$1 text=$2 got=0
     shift 2
-    "$CAGEN" report -q "$@" -o bad.html >out 2>err || got=$?
+    "$CAGEN" report -q -o bad.html "$@" >out 2>err || got=$?
     if [ "$got" != "$status" ] || [ -s out ] || [ -e bad.html ] || [ "$(wc -l <err)" != 1 ] ||
         ! grep -qF -- "$text" err; then
         cat out err
@@ -94,6 +94,7 @@ refused() {
     fi
 }
 refused 2 "nothing to report of"
+refused 1 "nowhere/page.html" drawn -o nowhere/page.html
 refused 2 "--samples" drawn --samples 0
 refused 1 "nowhere" nowhere
 mkdir empty
