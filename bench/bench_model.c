@@ -96,6 +96,8 @@ static gboolean parse(Options *o, int *argc, char ***argv, GError **error)
         {"batches", 0, 0, G_OPTION_ARG_STRING, &o->batches, "for --sweep (1,2)", "LIST"},
         {"thread-counts", 0, 0, G_OPTION_ARG_STRING, &o->thread_counts,
          "for --sweep (1 and all processors)", "LIST"},
+        {"most", 0, 0, G_OPTION_ARG_INT, &o->sweep.most,
+         "for --sweep: leave out more than SIDE x SIDE pixels a thread", "SIDE"},
         {"out", 0, 0, G_OPTION_ARG_FILENAME, &o->sweep.out,
          "for --sweep: OUT.csv, OUT.md and OUT.svg too", "OUT"},
         G_OPTION_ENTRY_NULL,

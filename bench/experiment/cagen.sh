@@ -7,14 +7,16 @@
 # - adapt: the default model's autoencoder and base are trained further on the sound images of all
 #   categories;
 # - learn: its ControlNet, from three images of each defect type, all categories in one;
-# - generate: twice the share that is replaced and more, with masks from Perlin noise and from the few
-#   shots' own masks, bent and moved; once with these masks as the truth ("cagen"), once with the part
-#   of them that was seen to change ("tight"), once with clear changes alone ("clear");
-# - evaluate: draem alone, with the same few shots cut out and pasted, with each of the generated.
+# - generate, three ways, as many images each:
+#   "cagen": masks of Perlin noise or bent from any of the few shots' masks, as in the paper;
+#   "own": masks bent from the few shots of the defect type that the prompt names;
+#   "pasted": the few shots' defects cut out and pasted elsewhere, no model, and "repainted": the same
+#   images, noise laid over the defects and taken away by the model (generate --repaint);
+# - evaluate: draem alone, and with 30 % of each of these.
 #
 # Every stage goes on where it was when run again.
-# COUNT, STEPS_VAE, STEPS_BASE, STEPS_CONTROLNET, STEPS_DETECTOR, BATCH_DETECTOR, WIDTH, SEEDS, METHODS,
-# CATEGORIES make it larger or smaller.
+# COUNT, STEPS_VAE, STEPS_BASE, STEPS_CONTROLNET, STEPS_SAMPLING, STEPS_DETECTOR, BATCH_DETECTOR, WIDTH,
+# STRENGTH, SEEDS, METHODS, CATEGORIES make it larger or smaller.
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 cagen=${CAGEN:-$source_dir/build/release/cagen}
@@ -64,12 +66,50 @@ learn() {
         --sample-every 400 --samples 18 --guidance 3 --threads "$threads" \
         --out controlnet $(resumed controlnet)
 }
-generate() { # OUT CATEGORY OPTION...: with the prompts that its shots have
-    sed -n "/\"category\": \"$2\"/,/\"images\"/s/^    \"\(.*\)\"$/\1/p" shots.json >"prompts-$2.txt"
-    "$cagen" generate --model base/model --controlnet controlnet --normal "data/$2/train/good" \
-        --shape 'perlin|library' --library "few/$2/ground_truth" --prompt "@prompts-$2.txt" \
-        --category "$2" --count "${COUNT:-60}" --steps 20 --guidance 3 --size 64 --window full --min-change 5 \
-        --tries 2 --seed 1 --threads "$threads" --out "$1/$2" --sheet "$1-$2.png" "${@:3}" >/dev/null
+# parts CATEGORY: the normal images dealt out to the defect types, at most COUNT: parts/CATEGORY/DEFECT.
+parts() {
+    local defects=("few/$1/ground_truth"/*) normals=("data/$1/train/good"/*) i
+    for ((i = 0; i < ${#normals[@]} && i < ${COUNT:-100}; i++)); do
+        local part=parts/$1/${defects[i % ${#defects[@]}]##*/}
+        mkdir -p "$part"
+        ln -sf "$PWD/${normals[i]}" "$part"
+    done
+}
+generate() { # OUT CATEGORY OPTION...
+    "$cagen" generate --model base/model --controlnet controlnet --category "$2" --size 64 --window full \
+        --steps "${STEPS_SAMPLING:-12}" --guidance 3 --min-change 5 --tries 2 --threads 1 --quiet \
+        --out "$1/$2" "${@:3}" >/dev/null
+}
+generate_cagen() { # CATEGORY: with the prompts that its shots have
+    sed -n "/\"category\": \"$1\"/,/\"images\"/s/^    \"\(.*\)\"$/\1/p" shots.json >"prompts-$1.txt"
+    local normals=("parts/$1"/*/*)
+    generate generated "$1" --normal "data/$1/train/good" --count "${#normals[@]}" --shape 'perlin|library' \
+        --library "few/$1/ground_truth" --prompt "@prompts-$1.txt" --seed 1 --sheet "sheet-cagen-$1.png"
+}
+generate_own() { # CATEGORY
+    local seed=1 part
+    for part in "parts/$1"/*; do
+        local defect=${part##*/}
+        generate own "$1" --normal "$part" --shape library --library "few/$1/ground_truth/$defect" \
+            --prompt "${defect//_/ } ${1//_/ }" --defect "$defect" --seed $((seed++)) --sheet "sheet-own-$1-$defect.png"
+    done
+}
+generate_repainted() { # CATEGORY
+    local seed=1 part
+    for part in "parts/$1"/*; do
+        local defect=${part##*/}
+        "$cagen" augment --method crop-paste --normal "$part" --defects "few/$1/test/$defect" --quiet \
+            --defect-masks "few/$1/ground_truth/$defect" --category "$1" --defect "$defect" --seed $((seed++)) \
+            --out "pasted/$1" >/dev/null
+    done
+    generate repainted "$1" --repaint "pasted/$1" --strength "${STRENGTH:-0.5}" --seed 1 \
+        --sheet "sheet-repainted-$1.png"
+}
+generate_all() { # CATEGORY
+    once "parts-$1" parts "$1"
+    once "cagen-$1" generate_cagen "$1"
+    once "own-$1" generate_own "$1"
+    once "repainted-$1" generate_repainted "$1"
 }
 
 once gather gather
@@ -78,14 +118,12 @@ once adapt-vae adapt_vae
 once adapt adapt
 once learn learn
 categories=${CATEGORIES:-bottle,screw,hazelnut,magnetic_tile,hex_nut,leather}
-for category in ${categories//,/ }; do
-    once "generate-$category" generate generated "$category"
-    once "tight-$category" generate tight "$category" --tighten 12
-    once "clear-$category" generate clear "$category" --tighten 24 --min-change 16 --tries 4
-done
+export -f once parts generate generate_cagen generate_own generate_repainted generate_all
+export cagen
+tr , '\n' <<<"$categories" | xargs -P "$threads" -I{} bash -euo pipefail -c 'generate_all {}'
 "$cagen" evaluate --data data --categories "$categories" --textures "$data/dtd-subset/images" \
-    --synthetic cagen=generated --synthetic tight=tight --synthetic clear=clear \
+    --synthetic cagen=generated --synthetic own=own --synthetic pasted=pasted --synthetic repainted=repainted \
     --split shots.json --seeds "$seeds" \
-    --methods "${METHODS:-draem,draem+crop-paste,draem+cagen,draem+tight,draem+clear}" --size 64 --width "${WIDTH:-16}" \
-    --steps "${STEPS_DETECTOR:-200}" --batch "${BATCH_DETECTOR:-4}" --lr 1e-3 --mode draem --bootstrap 500 \
-    --out evaluation --jobs "$threads"
+    --methods "${METHODS:-draem,draem+pasted,draem+cagen,draem+own,draem+repainted}" --size 64 \
+    --width "${WIDTH:-16}" --steps "${STEPS_DETECTOR:-1000}" --batch "${BATCH_DETECTOR:-4}" --lr 1e-3 --mode draem \
+    --bootstrap 500 --out evaluation --jobs "$threads"

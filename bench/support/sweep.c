@@ -283,12 +283,19 @@ static gboolean save_all(const BenchSweep *s, const Row *rows, guint count, GErr
     printf("%s", md->str);
     if (!s->out)
         return TRUE;
-    if (isfinite(rows[0].seconds[0])) {
+    if (count && isfinite(rows[0].seconds[0])) {
         write_plot(svg, s, rows, count);
         if (!save(s->out, ".svg", svg, error))
             return FALSE;
     }
     return save(s->out, ".csv", csv, error) && save(s->out, ".md", md, error);
+}
+
+/* The large ones on few threads would take hours and say nothing that their neighbours don't. */
+static gboolean too_much(const BenchSweep *s, const Row *row)
+{
+    const double pixels = (double)row->size * row->size * row->batch / row->threads;
+    return s->most > 0 && pixels > (double)s->most * s->most;
 }
 
 gboolean bench_sweep_run(const BenchSweep *s, const BenchOptions *o, GError **error)
@@ -300,6 +307,8 @@ gboolean bench_sweep_run(const BenchSweep *s, const BenchOptions *o, GError **er
         for (int t = 0; t < s->thread_count; t++)
             for (int i = 0; i < s->size_count; i++) {
                 Row row = {.size = s->sizes[i], .batch = s->batches[b], .threads = s->threads[t]};
+                if (too_much(s, &row))
+                    continue;
                 g_autoptr(json_t) report =
                     run_self(o, row.size, row.batch, row.threads, more, error);
                 if (!report || !cg_cancel_check(error))

@@ -10,14 +10,16 @@
 typedef struct {
     int sizes[BENCH_SWEEP_MAX], batches[BENCH_SWEEP_MAX], threads[BENCH_SWEEP_MAX];
     int size_count, batch_count, thread_count;
+    int most;  /* side; combinations with more than its square of pixels a thread are left out; 0:
+                  none */
     char *out; /* NULL: only printed */
 } BenchSweep;
 
 /* Lists like "256,512"; NULL: the defaults. */
 gboolean bench_sweep_parse(BenchSweep *s, const char *sizes, const char *batches,
                            const char *threads, GError **error);
-/* Cost against size: a row for every combination, printed and, with OUT, written as CSV and
- * Markdown tables and as a plot. */
+/* Cost against size: a row for every combination that MOST allows, printed and, with OUT, written
+ * as CSV and Markdown tables and as a plot. */
 gboolean bench_sweep_run(const BenchSweep *s, const BenchOptions *options, GError **error);
 
 /* Cold starts of fresh processes one after the other, the model's files in the page cache: for each

@@ -5,22 +5,27 @@
 #include "base/log.h"
 #include "base/system.h"
 #include "cli/options.h"
+#include "datasets/prompt.h"
 #include "pipeline/batch.h"
 #include "pipeline/default_model.h"
+#include "pipeline/generated.h"
 #include "pipeline/pictures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_PROMPT_FILE ((size_t)16 << 20)
-#define COUNT_UNSET     G_MININT
+#define MAX_PROMPT_FILE  ((size_t)16 << 20)
+#define COUNT_UNSET      G_MININT
+#define REPAINT_STRENGTH 0.5
 
 typedef struct {
     CgCliCompute compute;
     CgModelPaths paths;
     CgBatchOptions batch;
-    CgJob *job;  /* the options that a job has */
-    char *jobs;  /* jobs.jsonl */
+    CgJob *job; /* the options that a job has */
+    char *jobs; /* jobs.jsonl */
+    char *repaint;
     char **lora; /* "FILE:WEIGHT" */
     int tries;
     int count;
@@ -40,6 +45,7 @@ static void options_clear(Options *o)
     g_free((char *)(guintptr)o->batch.sheet);
     cg_job_free(o->job);
     g_free(o->jobs);
+    g_free(o->repaint);
     g_strfreev(o->lora);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -48,6 +54,13 @@ static const char description[] =
     "Image i of N takes the i-th normal image, mask and prompt, each list starting over at its end."
     "\nResults: DIR/CATEGORY/test/DEFECT/000.png, DIR/CATEGORY/ground_truth/DEFECT/000_mask.png,\n"
     "DIR/manifest.jsonl. The same command again continues where it stopped.\n\n"
+    "--repaint takes what cagen augment --method crop-paste made: images with real defects pasted "
+    "in.\n"
+    "Noise is laid over them, and sampling goes on from there: it blends the defect in and varies "
+    "it,\n"
+    "the more the larger --strength is. Masks, normal images and, without --prompt, the defects' "
+    "names\n"
+    "are those of the folder.\n\n"
     "What is put aside lies in DIR/.dropped with its reason in the manifest; cagen sheet DIR "
     "--dropped shows it.\n\n"
     "A file for --jobs has one JSON object a line; its keys are the options' names with _ for -, "
@@ -123,6 +136,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "what guidance leads away from (default: nothing)", "TEXT"},
         {"jobs", 0, 0, G_OPTION_ARG_FILENAME, &o->jobs,
          "one image per line, each with options of its own; see below", "FILE"},
+        {"repaint", 0, 0, G_OPTION_ARG_FILENAME, &o->repaint,
+         "begin from the images that cagen augment or generate made there; see below", "DIR"},
         {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o->batch.out, "folder for the results", "DIR"},
         {"count", 0, 0, G_OPTION_ARG_INT, &o->count,
          "images to make (default: as many as the longest list)", "N"},
@@ -139,7 +154,7 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "E"},
         {"strength", 0, 0, G_OPTION_ARG_DOUBLE, &j->strength,
          "below 1: begin from the normal image with noise, that share of the steps before the end "
-         "(default: 1, from noise)",
+         "(default: 1, from noise; with --repaint 0.5)",
          "X"},
         {"guidance", 'g', 0, G_OPTION_ARG_DOUBLE, &j->guidance,
          "guidance scale; up to 1: off (default: 7.5)", "G"},
@@ -198,12 +213,15 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         CG_CLI_COMPUTE_ENTRIES(&o->compute),
         G_OPTION_ENTRY_NULL,
     };
+    j->strength = NAN;
     const gboolean ok = cg_cli_parse(
         &argc, &argv, "generate", NULL,
         "Puts a defect into normal images: inside the mask what the prompt says, outside of it the "
         "image.",
         description, entries, error);
     free_replaced(&defaults, j);
+    if (isnan(j->strength))
+        j->strength = o->repaint ? REPAINT_STRENGTH : defaults.strength;
     return ok;
 }
 
@@ -224,10 +242,13 @@ static gboolean check_options(const Options *o, GError **error)
         return usage(error,
                      "--foreground, --library, --allowed, --forbidden and --min-area are for "
                      "masks drawn by --shape");
+    if (o->repaint && (o->jobs || j->normal || j->mask || j->shape))
+        return usage(error, "--repaint brings its own images and masks");
     if (o->jobs && (j->normal || j->mask || j->prompt || o->count != COUNT_UNSET))
         return usage(error, "--jobs brings its own images, masks, prompts and count");
-    if (!o->jobs && !(j->normal && (j->mask || j->shape) && j->prompt))
-        return usage(error, "--normal, --prompt and --mask or --shape are needed (or --jobs)");
+    if (!o->jobs && !o->repaint && !(j->normal && (j->mask || j->shape) && j->prompt))
+        return usage(error,
+                     "--normal, --prompt and --mask or --shape are needed (or --jobs, --repaint)");
     if (!(o->batch.rules.min_obedience >= 0 && o->batch.rules.min_obedience <= 1) ||
         !(o->batch.rules.min_change >= 0 && o->batch.rules.min_change <= 255))
         return usage(error, "--min-obedience must be 0 to 1, --min-change 0 to 255");
@@ -273,11 +294,47 @@ static void replace(char **text, const char *by)
     *text = g_strdup(by);
 }
 
+/* Image I from G, with its defect's name for a prompt unless there are PROMPTS. */
+static CgJob *repaint_job(const Options *o, const CgGenerated *g, const GPtrArray *prompts, guint i)
+{
+    CgJob *job = cg_job_copy(o->job);
+    g_auto(GStrv) named = cg_prompts_make(NULL, g->category, g->defect ? g->defect : "");
+    replace(&job->begin, g->image);
+    replace(&job->normal, g->normal);
+    replace(&job->mask, g->mask);
+    replace(&job->prompt, prompts ? g_ptr_array_index(prompts, i % prompts->len) : named[0]);
+    if (!job->category)
+        replace(&job->category, g->category);
+    job->sample = i;
+    return job;
+}
+
+static GPtrArray *repaint_jobs(const Options *o, GError **error)
+{
+    g_autoptr(GArray) made = cg_generated_list(o->repaint, o->job->category, error);
+    if (!made)
+        return NULL;
+    g_autoptr(GPtrArray) prompts = o->job->prompt ? list_prompts(o->job->prompt, error) : NULL;
+    if (o->job->prompt && !prompts)
+        return NULL;
+    const guint count = o->count != COUNT_UNSET ? (guint)o->count : made->len;
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
+    for (guint i = 0; i < count; i++) {
+        const CgGenerated *g = &g_array_index(made, CgGenerated, i % made->len);
+        g_ptr_array_add(jobs, repaint_job(o, g, prompts, i));
+        if (!cg_job_check(g_ptr_array_index(jobs, i), error))
+            return NULL;
+    }
+    return g_steal_pointer(&jobs);
+}
+
 /* The jobs that the options describe. */
 static GPtrArray *expand_jobs(const Options *o, GError **error)
 {
     if (o->jobs)
         return cg_jobs_load(o->jobs, o->job, error);
+    if (o->repaint)
+        return repaint_jobs(o, error);
     g_autoptr(GPtrArray) normals = cg_pictures_list(o->job->normal, FALSE, error);
     if (!normals)
         return NULL;

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "pipeline/batch_inputs.h"
 #include "pipeline/job_inputs.h"
 #include "pipeline/output.h"
 #include "pipeline/probe.h"
@@ -46,13 +47,10 @@ typedef struct {
     CgProgress *progress;
     CgRowFunction row_done;
     void *row_data;
-    guint current;      /* item being made */
-    guint64 steps_done; /* of the items before it */
-    guint64 reached;    /* what was told last */
-    /* the last input images, which often repeat */
-    char *normal_path, *mask_path;
-    CgImage *normal, *mask_image;
-    char *normal_sha256, *mask_sha256; /* of a drawn mask: of its pixels */
+    guint current;        /* item being made */
+    guint64 steps_done;   /* of the items before it */
+    guint64 reached;      /* what was told last */
+    CgBatchInputs inputs; /* of the current item */
 } Batch;
 
 static void batch_clear(Batch *b)
@@ -68,12 +66,7 @@ static void batch_clear(Batch *b)
     g_clear_pointer(&b->saved, g_ptr_array_unref);
     g_free(b->init_sha256);
     json_decref(b->lora);
-    g_free(b->normal_path);
-    g_free(b->mask_path);
-    g_free(b->normal_sha256);
-    g_free(b->mask_sha256);
-    cg_image_free(b->normal);
-    cg_image_free(b->mask_image);
+    cg_batch_inputs_clear(&b->inputs);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
 
@@ -109,72 +102,10 @@ static gboolean name_outputs(Batch *b, GPtrArray *jobs, GError **error)
     return TRUE;
 }
 
-static gboolean load_normal(Batch *b, const char *path, GError **error)
-{
-    g_autofree char *note = NULL;
-    if (g_strcmp0(b->normal_path, path) == 0)
-        return TRUE;
-    g_clear_pointer(&b->normal_path, g_free);
-    g_clear_pointer(&b->normal_sha256, g_free);
-    g_clear_pointer(&b->normal, cg_image_free);
-    b->normal = cg_image_load(path, &note, error);
-    if (!b->normal || !(b->normal_sha256 = cg_file_sha256(path, error)))
-        return FALSE;
-    if (note)
-        cg_log_note("%s", note);
-    b->normal_path = g_strdup(path);
-    return TRUE;
-}
-
-static gboolean draw_mask(Batch *b, const CgJob *job, GError **error)
-{
-    b->mask_image = cg_mask_recipes_draw(b->recipes, job, b->normal, error);
-    if (!b->mask_image)
-        return FALSE;
-    b->mask_sha256 =
-        g_compute_checksum_for_data(G_CHECKSUM_SHA256, b->mask_image->pixels,
-                                    (gsize)b->mask_image->width * (gsize)b->mask_image->height);
-    return TRUE;
-}
-
-static gboolean read_mask(Batch *b, const CgJob *job, GError **error)
-{
-    b->mask_image = cg_image_load_mask(job->mask, error);
-    if (!b->mask_image || !(b->mask_sha256 = cg_file_sha256(job->mask, error)))
-        return FALSE;
-    b->mask_path = g_strdup(job->mask);
-    return TRUE;
-}
-
-/* The normal image is loaded already. */
-static gboolean load_mask(Batch *b, const CgJob *job, GError **error)
-{
-    if (job->mask && g_strcmp0(b->mask_path, job->mask) == 0)
-        return TRUE;
-    g_clear_pointer(&b->mask_path, g_free);
-    g_clear_pointer(&b->mask_sha256, g_free);
-    g_clear_pointer(&b->mask_image, cg_image_free);
-    if (job->shape ? !draw_mask(b, job, error) : !read_mask(b, job, error))
-        return FALSE;
-    if (cg_mask_area(b->mask_image) == 1)
-        cg_log_warning("%s: the mask covers the whole image; nothing of %s will be left",
-                       job->shape ? job->shape : job->mask, job->normal);
-    return TRUE;
-}
-
-/* The mask at the normal image's size. Free with cg_image_free. */
-static CgImage *fitted_mask(const Batch *b)
-{
-    const CgImage *mask = b->mask_image, *normal = b->normal;
-    if (mask->width == normal->width && mask->height == normal->height)
-        return cg_image_copy(mask);
-    return cg_image_resize_nearest(mask, normal->width, normal->height);
-}
-
 /* What tells one result from another: the settings, the inputs' content, the weights. */
 static char *item_key(const Batch *b, const Item *item)
 {
-    static const char *const paths[] = {"normal",  "mask",    "foreground",
+    static const char *const paths[] = {"normal",  "begin",   "mask",     "foreground",
                                         "library", "allowed", "forbidden"};
     g_autoptr(json_t) object = cg_job_to_json(item->job);
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
@@ -186,28 +117,31 @@ static char *item_key(const Batch *b, const Item *item)
         g_strdup_printf("obedience %g, change %g, %u tries", rules->min_obedience,
                         rules->min_change, b->options->tries);
     g_autofree char *all = g_strjoin(
-        "\n", text, b->normal_sha256, b->mask_sha256, b->model->fingerprint,
+        "\n", text, b->inputs.normal.sha256, b->inputs.mask.sha256, b->model->fingerprint,
         b->model->controlnet_fingerprint ? b->model->controlnet_fingerprint : "-",
         b->model->vae_fingerprint, b->model->text_fingerprint, cg_dtype_name(b->model->dtype),
         b->init_sha256 ? b->init_sha256 : "-", ruled ? kept : NULL, NULL);
     free(text);
-    if (!b->lora)
-        return cg_output_key(all);
-    char *lora = json_dumps(b->lora, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
-    g_autofree char *more = g_strjoin("\n", all, lora, NULL);
+    /* What came to be possible later leaves the keys of everything before it as they were. */
+    g_autoptr(GString) more = g_string_new(all);
+    char *lora = b->lora
+                     ? json_dumps(b->lora, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10))
+                     : NULL;
+    if (lora)
+        g_string_append_printf(more, "\n%s", lora);
+    if (b->inputs.begin.sha256)
+        g_string_append_printf(more, "\nbegin %s", b->inputs.begin.sha256);
     free(lora);
-    return cg_output_key(more);
+    return cg_output_key(more->str);
 }
 
 static json_t *absolute_job(const CgJob *job)
 {
     const struct {
         const char *key, *path;
-    } paths[] = {{"normal", job->normal},
-                 {"mask", job->mask},
-                 {"library", job->library},
-                 {"allowed", job->allowed},
-                 {"forbidden", job->forbidden}};
+    } paths[] = {{"normal", job->normal},   {"begin", job->begin},
+                 {"mask", job->mask},       {"library", job->library},
+                 {"allowed", job->allowed}, {"forbidden", job->forbidden}};
     json_t *object = cg_job_to_json(job);
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
         if (!json_object_get(object, paths[i].key))
@@ -226,8 +160,8 @@ static json_t *make_row(const Batch *b, const Item *item, const CgOutput *output
     json_t *row =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "image", output->image, "mask",
                   output->mask, "category", item->job->category, "defect", item->job->defect,
-                  "prompt", item->job->prompt, "normal_sha256", b->normal_sha256,
-                  item->job->shape ? "mask_pixels_sha256" : "mask_sha256", b->mask_sha256);
+                  "prompt", item->job->prompt, "normal_sha256", b->inputs.normal.sha256,
+                  item->job->shape ? "mask_pixels_sha256" : "mask_sha256", b->inputs.mask.sha256);
     json_object_set_new(row, "job", absolute_job(item->job));
     json_object_set_new(row, "window", json_pack("[i, i, i, i]", w.x, w.y, w.width, w.height));
     json_object_set_new(row, "working_size", json_pack("[i, i]", r->width, r->height));
@@ -240,6 +174,8 @@ static json_t *make_row(const Batch *b, const Item *item, const CgOutput *output
     json_object_set_new(row, "vae", json_string(m->vae_path));
     json_object_set_new(row, "vae_fingerprint", json_string(m->vae_fingerprint));
     json_object_set_new(row, "text_encoder_fingerprint", json_string(m->text_fingerprint));
+    if (b->inputs.begin.sha256)
+        json_object_set_new(row, "begin_sha256", json_string(b->inputs.begin.sha256));
     if (b->lora)
         json_object_set(row, "lora", b->lora);
     if (b->init_sha256)
@@ -350,7 +286,7 @@ static CgImage *seen_part(const Batch *b, const Attempt *a, const CgGenerateResu
     CgRect bounds;
     const double level = a->item->job->tighten;
     g_autoptr(CgImage) tight =
-        level > 0 ? cg_mask_tighten(a->mask, b->normal, r->image, level) : NULL;
+        level > 0 ? cg_mask_tighten(a->mask, b->inputs.normal.image, r->image, level) : NULL;
     if (!tight || cg_mask_bounds(tight, &bounds))
         return g_steal_pointer(&tight);
     if (!*reason)
@@ -362,8 +298,8 @@ static CgImage *seen_part(const Batch *b, const Attempt *a, const CgGenerateResu
 static gboolean judge(Batch *b, Attempt *a, const CgGenerateResult *r, GError **error)
 {
     CgScores scores;
-    if (!cg_scores_measure(b->denoiser, b->model, &a->item->settings, b->normal, a->mask, r,
-                           &b->options->rules, &scores, error))
+    if (!cg_scores_measure(b->denoiser, b->model, &a->item->settings, b->inputs.normal.image,
+                           a->mask, r, &b->options->rules, &scores, error))
         return FALSE;
     g_autofree char *reason = cg_scores_reason(&scores, &b->options->rules);
     g_autoptr(CgImage) tight = seen_part(b, a, r, &reason);
@@ -384,8 +320,12 @@ static gboolean make_item(Batch *b, Attempt *a, GError **error)
     g_autoptr(CgTensor) init = b->init ? read_init(b, b->current, error) : NULL;
     if (b->init && !init)
         return FALSE;
-    gboolean ok = cg_generate(b->denoiser, b->model, &item->settings, b->normal, a->mask, init,
-                              after_step, b, &r, error);
+    const CgGenerateInput input = {.normal = b->inputs.normal.image,
+                                   .mask = a->mask,
+                                   .begin = b->inputs.begin.image,
+                                   .init = init};
+    gboolean ok =
+        cg_generate(b->denoiser, b->model, &item->settings, &input, after_step, b, &r, error);
     if (!ok && !g_error_matches(*error, CG_ERROR, CG_ERROR_CANCELLED) &&
         !g_error_matches(*error, CG_ERROR, CG_ERROR_NUMERIC))
         g_prefix_error(error, "%s with %s: ", item->job->normal,
@@ -408,8 +348,9 @@ static gboolean attempt(Batch *b, Attempt *a, CgBatchSummary *summary, GError **
         return TRUE;
     item->job->seed += a->number;
     item->settings.seed += a->number;
-    gboolean ok = a->number == 0 || load_mask(b, item->job, error);
-    g_autoptr(CgImage) mask = ok ? fitted_mask(b) : NULL;
+    gboolean ok =
+        a->number == 0 || cg_batch_inputs_load_mask(&b->inputs, b->recipes, item->job, error);
+    g_autoptr(CgImage) mask = ok ? cg_batch_inputs_fitted_mask(&b->inputs) : NULL;
     a->mask = mask;
     ok = ok && make_item(b, a, error);
     item->job->seed -= a->number;
@@ -422,7 +363,8 @@ static gboolean attempt(Batch *b, Attempt *a, CgBatchSummary *summary, GError **
 static gboolean run_item(Batch *b, Item *item, CgBatchSummary *summary, GError **error)
 {
     gboolean done;
-    if (!load_normal(b, item->job->normal, error) || !load_mask(b, item->job, error))
+    if (!cg_batch_inputs_load(&b->inputs, item->job, error) ||
+        !cg_batch_inputs_load_mask(&b->inputs, b->recipes, item->job, error))
         return FALSE;
     g_autofree char *key = item_key(b, item);
     if (!cg_output_is_done(b->options->out, b->manifest, &b->outputs[b->current], key, &done,
@@ -469,9 +411,10 @@ static gboolean announce(Batch *b, GError **error)
     CgGeneratePlan plan;
     CgRect window;
     int width, height;
-    if (!load_normal(b, largest->job->normal, error) || !load_mask(b, largest->job, error))
+    if (!cg_batch_inputs_load(&b->inputs, largest->job, error) ||
+        !cg_batch_inputs_load_mask(&b->inputs, b->recipes, largest->job, error))
         return FALSE;
-    g_autoptr(CgImage) mask = fitted_mask(b);
+    g_autoptr(CgImage) mask = cg_batch_inputs_fitted_mask(&b->inputs);
     if (!cg_generate_geometry(b->model, &largest->settings, mask, &window, &width, &height, error))
         return FALSE;
     cg_generate_plan(b->model, &largest->settings, width, height, &plan);

@@ -262,9 +262,10 @@ cagen_status cagen_generate(cagen_model *m, const cagen_image *normal, const cag
     if (mask->image->channels != 1)
         return misuse("cagen_generate: a mask has one channel");
     g_autoptr(CgJob) job = job_of(options);
+    const CgGenerateInput input = {.normal = normal->image, .mask = mask->image};
     CgImage *image = NULL;
     if (cg_job_settings(job, &settings, &error) &&
-        cg_generate(m->denoiser, m->model, &settings, normal->image, mask->image, NULL, report_step,
+        cg_generate(m->denoiser, m->model, &settings, &input, report_step,
                     (void *)(guintptr)options, &r, &error))
         image = g_steal_pointer(&r.image);
     cg_generate_result_clear(&r);

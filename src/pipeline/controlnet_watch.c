@@ -146,6 +146,7 @@ static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint
     const Subject *s = &g_array_index(w->subjects, Subject, i);
     CgGenerateSettings settings;
     CgGenerateResult result = {0};
+    const CgGenerateInput input = {.normal = s->normal, .mask = s->mask};
     cg_generate_settings_default(&settings);
     settings.seed = o->train.seed;
     settings.sample = i;
@@ -155,8 +156,8 @@ static gboolean generate(const CgControlnetWatch *w, CgDenoiser *denoiser, guint
     settings.denoise.negative_prompt = "";
     settings.denoise.steps = o->sample_steps;
     settings.denoise.guidance = o->guidance;
-    const gboolean ok = cg_generate(denoiser, w->model, &settings, s->normal, s->mask, NULL, NULL,
-                                    NULL, &result, error);
+    const gboolean ok =
+        cg_generate(denoiser, w->model, &settings, &input, NULL, NULL, &result, error);
     if (ok)
         *fused = g_steal_pointer(&result.image);
     const gboolean scored =

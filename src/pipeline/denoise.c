@@ -248,10 +248,10 @@ static void begin_state(const CgSampler *sampler, const CgDenoiseSettings *s, co
     double signal = 0, noise = cg_sampler_init_sigma(sampler);
     if (skipped > 0)
         cg_sampler_level(sampler, skipped, &signal, &noise);
-    const float *z_i = skipped > 0 ? cg_tensor_f32(known->z_i) : NULL;
+    const CgTensor *from = skipped == 0 ? NULL : known->begin ? known->begin : known->z_i;
     for (size_t i = 0; i < x->count; i++) {
         const float e = (float)noise * cg_tensor_f32(eps)[i];
-        cg_tensor_f32(x)[i] = z_i ? (float)signal * z_i[i] + e : e;
+        cg_tensor_f32(x)[i] = from ? (float)signal * cg_tensor_f32(from)[i] + e : e;
     }
 }
 

@@ -31,7 +31,8 @@ void cg_denoise_settings_default(CgDenoiseSettings *settings);
 
 /* What a run knows of the normal image. */
 typedef struct {
-    const CgTensor *z_i; /* [1, h, w, c] its latent; strength below 1 begins from it */
+    const CgTensor *z_i;   /* [1, h, w, c] its latent; strength below 1 begins from it .. */
+    const CgTensor *begin; /* .. or from this one in its place; NULL: z_i */
     const CgTensor
         *mask; /* [h, w] c_m, for --fuse step: where it is 0, z_i stays; NULL: no fusion */
 } CgKnownLatent;

@@ -21,6 +21,7 @@ void cg_generate_result_clear(CgGenerateResult *result)
 {
     g_clear_pointer(&result->image, cg_image_free);
     g_clear_pointer(&result->normal, cg_tensor_unref);
+    g_clear_pointer(&result->begin, cg_tensor_unref);
     g_clear_pointer(&result->init, cg_tensor_unref);
     g_clear_pointer(&result->latent, cg_tensor_unref);
     g_clear_pointer(&result->fused, cg_tensor_unref);
@@ -68,6 +69,13 @@ static CgImage *crop_and_resize(const CgImage *image, CgRect r, int width, int h
     if (r.width == width && r.height == height)
         return g_steal_pointer(&part);
     return resize(part, width, height);
+}
+
+/* IMAGE's window in the size and the colours that the networks work in. */
+static CgImage *working_picture(const CgImage *image, const CgGenerateResult *r)
+{
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
+    return crop_and_resize(rgb, r->window, r->width, r->height, cg_image_resize);
 }
 
 /* A seeded standard normal tensor. */
@@ -160,7 +168,8 @@ static gboolean sample_and_fuse(CgDenoiser *d, const CgGenerateSettings *s, CgTe
                                 CgGenerateResult *r, GError **error)
 {
     const CgTensor *z_i = r->normal;
-    const CgKnownLatent known = {.z_i = z_i, .mask = s->fuse == CG_FUSE_STEP ? mask : NULL};
+    const CgKnownLatent known = {
+        .z_i = z_i, .begin = r->begin, .mask = s->fuse == CG_FUSE_STEP ? mask : NULL};
     r->latent = cg_denoise(d, &s->denoise, r->init, control, &known, s->seed, s->sample, after_step,
                            data, error);
     if (!r->latent)
@@ -171,13 +180,20 @@ static gboolean sample_and_fuse(CgDenoiser *d, const CgGenerateSettings *s, CgTe
     return TRUE;
 }
 
-static gboolean check_inputs(const CgImage *normal, const CgImage *mask, GError **error)
+static gboolean check_input(const CgGenerateInput *in, GError **error)
 {
+    const CgImage *normal = in->normal, *mask = in->mask, *begin = in->begin;
     CgRect bounds;
     if (mask->width != normal->width || mask->height != normal->height) {
         g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
                     "the mask is %dx%d, but the image is %dx%d; resize the mask or pass --fit-mask",
                     mask->width, mask->height, normal->width, normal->height);
+        return FALSE;
+    }
+    if (begin && (begin->width != normal->width || begin->height != normal->height)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                    "the picture to begin from is %dx%d, but the image is %dx%d", begin->width,
+                    begin->height, normal->width, normal->height);
         return FALSE;
     }
     if (!cg_mask_bounds(mask, &bounds)) {
@@ -188,29 +204,36 @@ static gboolean check_inputs(const CgImage *normal, const CgImage *mask, GError 
     return TRUE;
 }
 
+/* The latents that are known beforehand, into RESULT: z_i, what is begun from, the noise. */
+static gboolean prepare_latents(CgContext *cx, const CgModel *m, const CgGenerateSettings *s,
+                                const CgGenerateInput *in, CgGenerateResult *r, GError **error)
+{
+    g_autoptr(CgImage) picture = working_picture(in->normal, r);
+    g_autoptr(CgImage) begin = in->begin ? working_picture(in->begin, r) : NULL;
+    return (r->normal = encode(cx, m, s, picture, error)) &&
+           (!begin || (r->begin = encode(cx, m, s, begin, error))) &&
+           (r->init = initial_noise(s, in->init, r->normal->shape, error));
+}
+
 gboolean cg_generate(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *s,
-                     const CgImage *normal, const CgImage *mask, const CgTensor *init,
-                     CgStepFunction after_step, void *data, CgGenerateResult *r, GError **error)
+                     const CgGenerateInput *in, CgStepFunction after_step, void *data,
+                     CgGenerateResult *r, GError **error)
 {
     CgContext *cx = cg_denoiser_context(d);
     *r = (CgGenerateResult){0};
-    if (!check_inputs(normal, mask, error) ||
-        !cg_generate_geometry(m, s, mask, &r->window, &r->width, &r->height, error))
+    if (!check_input(in, error) ||
+        !cg_generate_geometry(m, s, in->mask, &r->window, &r->width, &r->height, error))
         return FALSE;
-    g_autoptr(CgImage) rgb = cg_image_to_rgb(normal);
-    g_autoptr(CgImage) picture =
-        crop_and_resize(rgb, r->window, r->width, r->height, cg_image_resize);
     g_autoptr(CgImage) small_mask =
-        crop_and_resize(mask, r->window, r->width, r->height, cg_image_resize_nearest);
+        crop_and_resize(in->mask, r->window, r->width, r->height, cg_image_resize_nearest);
     g_autoptr(CgTensor) c_m = latent_mask(m, s, small_mask, error);
     if (!c_m)
         return FALSE;
 
     double begin = cg_seconds();
-    r->normal = encode(cx, m, s, picture, error);
-    r->seconds_encode = cg_seconds() - begin;
-    if (!r->normal || !(r->init = initial_noise(s, init, r->normal->shape, error)))
+    if (!prepare_latents(cx, m, s, in, r, error))
         return FALSE;
+    r->seconds_encode = cg_seconds() - begin;
 
     begin = cg_seconds();
     g_autoptr(CgTensor) control = cg_image_to_control(small_mask);
@@ -228,7 +251,7 @@ gboolean cg_generate(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *
         cg_image_free(generated);
         generated = scaled;
     }
-    r->image = cg_paste(normal, generated, mask, r->window, s->paste, s->paste_band);
+    r->image = cg_paste(in->normal, generated, in->mask, r->window, s->paste, s->paste_band);
     return TRUE;
 }
 

@@ -33,6 +33,15 @@ typedef struct {
 
 void cg_generate_settings_default(CgGenerateSettings *settings);
 
+/* All borrowed. */
+typedef struct {
+    const CgImage *normal;
+    const CgImage *mask;  /* 0 and 255; NORMAL's size */
+    const CgImage *begin; /* what strength below 1 begins from in NORMAL's place, of its size: a
+                           * defect put there by other means, say; NULL: NORMAL */
+    const CgTensor *init; /* [1, h, w, c] in place of the seeded noise; NULL: seeded */
+} CgGenerateInput;
+
 /* Smallest side of a picture that we generate in. */
 #define CG_GENERATE_MIN_SIDE 16
 /* Largest side of a working picture. */
@@ -43,6 +52,7 @@ typedef struct {
     CgRect window;     /* the part that was generated in */
     int width, height; /* of the working picture */
     CgTensor *normal;  /* [1, h, w, c] z_i */
+    CgTensor *begin;   /* the same of the picture that was begun from; NULL: z_i */
     CgTensor *init;    /* [1, h, w, c] eps: x_T before the sampler's scaling */
     CgTensor *latent;  /* z_g */
     CgTensor *fused;   /* z_f */
@@ -51,12 +61,10 @@ typedef struct {
 
 void cg_generate_result_clear(CgGenerateResult *result);
 
-/* MASK (0 and 255) has NORMAL's size. INIT (nullable, [1, h, w, c]) is taken in place of the seeded
- * noise. Runs in DENOISER's context; AFTER_STEP as in cg_denoise. */
+/* Runs in DENOISER's context; AFTER_STEP as in cg_denoise. */
 gboolean cg_generate(CgDenoiser *denoiser, const CgModel *model, const CgGenerateSettings *settings,
-                     const CgImage *normal, const CgImage *mask, const CgTensor *init,
-                     CgStepFunction after_step, void *data, CgGenerateResult *result,
-                     GError **error);
+                     const CgGenerateInput *input, CgStepFunction after_step, void *data,
+                     CgGenerateResult *result, GError **error);
 
 /* The window for an image of this mask and the size of its working picture. */
 gboolean cg_generate_geometry(const CgModel *model, const CgGenerateSettings *settings,

@@ -9,6 +9,8 @@ static void clear(gpointer data)
     g_free(g->image);
     g_free(g->mask);
     g_free(g->normal);
+    g_free(g->category);
+    g_free(g->defect);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -19,6 +21,15 @@ static const char *text_of(const json_t *object, const char *key)
 static char *below(const char *folder, const char *path)
 {
     return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
+}
+
+static char *defect_of(const json_t *row)
+{
+    const char *defect = text_of(row, "defect"), *source = text_of(row, "source");
+    if (!source || !text_of(row, "source_mask") || g_strcmp0(defect, text_of(row, "method")) != 0)
+        return g_strdup(defect);
+    g_autofree char *folder = g_path_get_dirname(source);
+    return g_path_get_basename(folder);
 }
 
 /* A row of cagen augment has "normal", one of cagen generate has it in its "job". */
@@ -37,7 +48,8 @@ static gboolean add_row(GArray *all, const char *folder, const json_t *row, GErr
                             : "normal");
         return FALSE;
     }
-    const CgGenerated g = {below(folder, image), below(folder, mask), below(folder, normal)};
+    const CgGenerated g = {below(folder, image), below(folder, mask), below(folder, normal),
+                           g_strdup(text_of(row, "category")), defect_of(row)};
     g_array_append_val(all, g);
     return TRUE;
 }
@@ -53,12 +65,14 @@ GArray *cg_generated_list(const char *folder, const char *category, GError **err
         const json_t *row = g_ptr_array_index(rows, i);
         if (json_is_false(json_object_get(row, "kept")))
             continue;
-        if (g_strcmp0(text_of(row, "category"), category) == 0 && !add_row(all, folder, row, error))
+        const gboolean wanted = !category || g_strcmp0(text_of(row, "category"), category) == 0;
+        if (wanted && !add_row(all, folder, row, error))
             return NULL;
     }
     if (all->len == 0) {
-        g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
-                    "%s: nothing of category \"%s\" was made there", folder, category);
+        g_autofree char *what = category ? g_strdup_printf(" of category \"%s\"", category) : NULL;
+        g_set_error(error, CG_ERROR, CG_ERROR_MISSING, "%s: nothing%s was made there", folder,
+                    what ? what : "");
         return NULL;
     }
     return g_steal_pointer(&all);

@@ -8,11 +8,15 @@
 
 typedef struct {
     char *image, *mask, *normal; /* paths */
+    /* As folders are named. Of a real defect that was pasted the folder that it came from, unless
+     * it was given another name. NULL: the row does not say. */
+    char *category, *defect;
 } CgGenerated;
 
-/* The results in FOLDER (with its manifest.jsonl) of CATEGORY, in the manifest's order; array of
- * CgGenerated, free with g_array_unref. CG_ERROR_MISSING when there is no manifest, or nothing of
- * that category in it; CG_ERROR_FORMAT for rows that do not say what they were made from. */
+/* The results in FOLDER (with its manifest.jsonl) of CATEGORY (NULL: of all), in the manifest's
+ * order; array of CgGenerated, free with g_array_unref. CG_ERROR_MISSING when there is no manifest,
+ * or nothing of that category in it; CG_ERROR_FORMAT for rows that do not say what they were made
+ * from. */
 GArray *cg_generated_list(const char *folder, const char *category, GError **error);
 
 #endif

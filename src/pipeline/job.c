@@ -36,6 +36,7 @@ typedef struct {
 static const Key keys[] = {
     KEY(normal, KEY_PATH, 0, 0),
     KEY(mask, KEY_PATH, 0, 0),
+    KEY(begin, KEY_PATH, 0, 0),
     KEY(shape, KEY_STRING, 0, 0),
     KEY(foreground, KEY_FOREGROUND, 0, 0),
     KEY(library, KEY_PATH, 0, 0),
@@ -359,11 +360,22 @@ static gboolean check_mask(const CgJob *job, GError **error)
     return FALSE;
 }
 
+static gboolean check_begin(const CgJob *job, const CgGenerateSettings *s, GError **error)
+{
+    if (!job->begin || cg_denoise_skipped(&s->denoise) > 0)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
+                "with strength %g of %d steps nothing is left of %s, which it begins from; a "
+                "smaller strength keeps some of it",
+                job->strength, job->steps, job->begin);
+    return FALSE;
+}
+
 gboolean cg_job_check(CgJob *job, GError **error)
 {
     CgGenerateSettings settings;
     return check_mask(job, error) && cg_job_settings(job, &settings, error) &&
-           cg_job_name(job, error);
+           check_begin(job, &settings, error) && cg_job_name(job, error);
 }
 
 /* The job in LINE, number INDEX of those in its file. */

@@ -10,6 +10,7 @@
 /* Members have GOption's types, so that options can be parsed into them. Strings are owned. */
 typedef struct {
     char *normal, *mask; /* paths */
+    char *begin;         /* path: what strength below 1 begins from; NULL: the normal image */
     char *prompt, *negative_prompt;
     char *category, *defect; /* folder names in the output; NULL: from the paths and the prompt */
     /* Instead of a mask: how to draw one; see mask_recipe.h. */

@@ -47,6 +47,20 @@ static const Size *look_at_mask(GHashTable *sizes, const char *path, GError **er
     return size;
 }
 
+static gboolean check_begin(GHashTable *sizes, const CgJob *job, const Size *normal, GError **error)
+{
+    const Size *begin = job->begin ? look_at_normal(sizes, job->begin, error) : normal;
+    if (!begin)
+        return FALSE;
+    if (begin->width == normal->width && begin->height == normal->height)
+        return TRUE;
+    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE,
+                "%s: %dx%d, but %s is %dx%d; what is begun from must have the image's size",
+                job->begin, begin->width, begin->height, job->normal, normal->width,
+                normal->height);
+    return FALSE;
+}
+
 /* What two jobs with the same normal image and ways to draw masks have in common. */
 static char *recipe_name(const CgJob *job)
 {
@@ -89,7 +103,7 @@ gboolean cg_jobs_check_inputs(const GPtrArray *jobs, CgMaskRecipes *recipes, GEr
     for (guint i = 0; i < jobs->len; i++) {
         const CgJob *job = g_ptr_array_index(jobs, i);
         const Size *normal = look_at_normal(normals, job->normal, error);
-        if (!normal || !cg_cancel_check(error))
+        if (!normal || !check_begin(normals, job, normal, error) || !cg_cancel_check(error))
             return FALSE;
         if (job->shape) {
             if (!try_recipe(tried, recipes, job, error))

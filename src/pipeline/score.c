@@ -27,7 +27,7 @@ gboolean cg_score_pictures(CgDenoiser *d, const CgModel *m, const CgGenerateSett
 {
     CgContext *cx = cg_denoiser_context(d);
     g_autoptr(CgTensor) empty = cg_tensor_zeros(CG_F32, CG_SHAPE(1, r->height, r->width, 3));
-    const CgKnownLatent known = {.z_i = r->normal};
+    const CgKnownLatent known = {.z_i = r->normal, .begin = r->begin};
     g_autoptr(CgTensor) latent =
         cg_denoise(d, &s->denoise, r->init, empty, &known, s->seed, s->sample, NULL, NULL, error);
     g_autoptr(CgImage) without = latent ? decode(cx, m, latent, error) : NULL;

@@ -88,3 +88,31 @@ status=0
 generate strict --min-obedience 0.99 --tries 2 2>stderr >/dev/null || status=$?
 is "exit status" $status 2
 grep -q "was made with other settings" stderr || fail "$(cat stderr)"
+
+echo "== --repaint begins from pasted defects, under their masks, with their names"
+for i in 0 1 2; do
+    draw_picture few/nut/test/crack/00$i.ppm 64 64 1$i
+    draw_mask few/nut/ground_truth/crack/00${i}_mask.pgm 64 64 20 20 24 30
+done
+"$CAGEN" augment --method crop-paste --normal nut/train/good --defects few/nut/test/crack \
+    --defect-masks few/nut/ground_truth/crack --count 3 --out pasted -q >/dev/null
+repaint() { # OUT OPTION...
+    "$CAGEN" generate --model model --controlnet controlnet --steps 10 --size 64 -q --repaint pasted --out "$@"
+}
+repaint more >/dev/null
+is "rows with the defect's name and half of the steps" \
+    "$(rows '"prompt":"crack nut".*"strength":0[.]5.*"begin_sha256"' more)" 3
+for i in 0 1 2; do
+    changed=$("$CAGEN_TOOLS/compare_pictures" nut/train/good/00$((i % 2)).ppm more/nut/test/crack/00$i.png \
+        pasted/nut/ground_truth/crop-paste/00${i}_mask.png)
+    [[ $changed == *"outside 0 of"* && $changed != "inside 0 of"* ]] || fail "image $i: $changed"
+done
+repaint less --strength 0.1 --prompt "bent nut" >/dev/null
+[ -s less/nut/test/bent/002.png ] || fail "--prompt was not taken"
+repaint again --jobs more/manifest.jsonl 2>stderr && fail "--repaint with --jobs was taken"
+"$CAGEN" generate --model model --controlnet controlnet --jobs more/manifest.jsonl --out again -q >/dev/null
+same_files {more,again}/nut/test/crack/002.png
+status=0
+repaint whole --strength 1 2>stderr >/dev/null || status=$?
+is "exit status" $status 2
+grep -q "nothing is left of .*, which it begins from" stderr || fail "$(cat stderr)"

@@ -5,6 +5,7 @@
 #include "pipeline/batch.h"
 #include "support/fixture.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -110,7 +111,8 @@ static CgGenerateResult generate(Fixture *f, const CgGenerateSettings *s, const 
 {
     g_autoptr(GError) error = NULL;
     CgGenerateResult r;
-    cg_generate(f->denoiser, f->model, s, normal, mask, NULL, NULL, NULL, &r, &error);
+    const CgGenerateInput input = {.normal = normal, .mask = mask};
+    cg_generate(f->denoiser, f->model, s, &input, NULL, NULL, &r, &error);
     g_assert_no_error(error);
     return r;
 }
@@ -212,12 +214,50 @@ static void given_noise_gives_the_same_picture(Fixture *f, gconstpointer data)
     CgGenerateSettings s = quick_settings();
     CgGenerateResult first = generate(f, &s, f->normal, f->mask), second;
     s.seed = 99; /* not used: the noise is given, ddim adds none */
-    cg_generate(f->denoiser, f->model, &s, f->normal, f->mask, first.init, NULL, NULL, &second,
-                &error);
+    const CgGenerateInput input = {.normal = f->normal, .mask = f->mask, .init = first.init};
+    cg_generate(f->denoiser, f->model, &s, &input, NULL, NULL, &second, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(differing_pixels(first.image, second.image, f->mask, TRUE), ==, 0);
     cg_generate_result_clear(&first);
     cg_generate_result_clear(&second);
+}
+
+/* Little noise leaves what is begun from; the latents outside of the mask stay z_i. */
+static void low_strength_keeps_what_is_begun_from(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    CgGenerateSettings s = quick_settings();
+    CgGenerateResult r;
+    g_autoptr(CgImage) begin = cg_image_copy(f->normal);
+    memset(begin->pixels, 255, (size_t)begin->width * (size_t)begin->height * 3);
+    s.denoise.steps = 50;
+    s.denoise.strength = 0.02; /* one step at the lowest timestep */
+    const CgGenerateInput input = {.normal = f->normal, .mask = f->mask, .begin = begin};
+    cg_generate(f->denoiser, f->model, &s, &input, NULL, NULL, &r, &error);
+    g_assert_no_error(error);
+    double to_begin = 0, to_normal = 0;
+    for (size_t i = 0; i < r.latent->count; i++) {
+        to_begin += fabs(cg_tensor_f32(r.latent)[i] - cg_tensor_f32(r.begin)[i]);
+        to_normal += fabs(cg_tensor_f32(r.latent)[i] - cg_tensor_f32(r.normal)[i]);
+    }
+    g_assert_cmpfloat(to_begin, <, 0.5 * to_normal);
+    g_assert_cmpuint(differing_pixels(f->normal, r.image, f->mask, FALSE), ==, 0);
+    cg_generate_result_clear(&r);
+}
+
+static void picture_of_another_size_to_begin_from_is_refused(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    CgGenerateResult r;
+    g_autoptr(CgImage) begin = cg_image_new(32, 48, 3);
+    const CgGenerateSettings s = quick_settings();
+    const CgGenerateInput input = {.normal = f->normal, .mask = f->mask, .begin = begin};
+    g_assert_false(cg_generate(f->denoiser, f->model, &s, &input, NULL, NULL, &r, &error));
+    g_assert_error(error, CG_ERROR, CG_ERROR_SHAPE);
+    g_assert_nonnull(strstr(error->message, "the picture to begin from is 32x48"));
+    cg_generate_result_clear(&r);
 }
 
 static void grey_picture_stays_grey(Fixture *f, gconstpointer data)
@@ -262,8 +302,8 @@ static void refused(Fixture *f, const CgImage *normal, const CgImage *mask,
 {
     g_autoptr(GError) error = NULL;
     CgGenerateResult r;
-    g_assert_false(
-        cg_generate(f->denoiser, f->model, s, normal, mask, NULL, NULL, NULL, &r, &error));
+    const CgGenerateInput input = {.normal = normal, .mask = mask};
+    g_assert_false(cg_generate(f->denoiser, f->model, s, &input, NULL, NULL, &r, &error));
     g_assert_error(error, CG_ERROR, (int)code);
     g_assert_nonnull(strstr(error->message, says));
     cg_generate_result_clear(&r);
@@ -400,6 +440,8 @@ int main(int argc, char **argv)
     ADD(samples_of_one_seed_differ);
     ADD(prompt_changes_the_result);
     ADD(given_noise_gives_the_same_picture);
+    ADD(low_strength_keeps_what_is_begun_from);
+    ADD(picture_of_another_size_to_begin_from_is_refused);
     ADD(grey_picture_stays_grey);
     ADD(large_narrow_picture_is_done_in_a_window);
     ADD(mask_over_everything_is_allowed);
