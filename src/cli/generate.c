@@ -298,7 +298,8 @@ static void replace(char **text, const char *by)
 static CgJob *repaint_job(const Options *o, const CgGenerated *g, const GPtrArray *prompts, guint i)
 {
     CgJob *job = cg_job_copy(o->job);
-    g_auto(GStrv) named = cg_prompts_make(NULL, g->category, g->defect ? g->defect : "");
+    g_autoptr(CgPrompts) names = cg_prompts_load(NULL, NULL);
+    g_auto(GStrv) named = cg_prompts_make(names, g->category, g->defect ? g->defect : "");
     replace(&job->begin, g->image);
     replace(&job->normal, g->normal);
     replace(&job->mask, g->mask);
@@ -321,6 +322,12 @@ static GPtrArray *repaint_jobs(const Options *o, GError **error)
     g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
     for (guint i = 0; i < count; i++) {
         const CgGenerated *g = &g_array_index(made, CgGenerated, i % made->len);
+        if (!g->category) {
+            g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
+                        "%s/manifest.jsonl: the row of %s has no \"category\"", o->repaint,
+                        g->image);
+            return NULL;
+        }
         g_ptr_array_add(jobs, repaint_job(o, g, prompts, i));
         if (!cg_job_check(g_ptr_array_index(jobs, i), error))
             return NULL;

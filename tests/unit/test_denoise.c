@@ -204,7 +204,7 @@ static void step_fusion_ends_with_the_normal_latent_outside(Fixture *f, gconstpo
         cg_tensor_f32(z_i)[i] = (float)(i % 7) - 3;
     cg_tensor_f32(mask)[5] = 1;
     s.steps = 3;
-    const CgKnownLatent known = {z_i, mask};
+    const CgKnownLatent known = {.z_i = z_i, .mask = mask};
     g_assert_true(cg_denoiser_use_text(f->denoiser, texts, FALSE, &error));
     g_autoptr(CgTensor) z =
         cg_denoise(f->denoiser, &s, eps, NULL, &known, 0, 0, NULL, NULL, &error);
