@@ -114,6 +114,7 @@ int main(int argc, char **argv)
         }
         printf("%-20s %9.2f %9.2f %9.4f\n", parts[i].name, cg_seconds() - wall,
                used_seconds() - used, result);
+        fflush(stdout);
     }
     printf("peak memory %.0f MiB\n", (double)cg_memory_peak() / 1048576);
     return 0;

@@ -14,6 +14,7 @@ page=$(realpath "$2")
 cd "$1"
 shift 2
 drawn="hex_nut leather"
+others="own tight clear pasted repainted evaluation/synthetic/crop-paste" # what an experiment may have besides
 count=${COUNT:-60}
 mkdir -p report/data
 
@@ -37,10 +38,11 @@ done
 
 figures=()
 for category in $drawn; do
-    groups=(--group "CutPaste=report/cutpaste/$category" --group "DRAEM=report/draem/$category")
-    pasted=evaluation/synthetic/crop-paste/$category
-    [ ! -d "$pasted" ] || groups+=(--group "crop-paste=$pasted")
-    groups+=(--group "CAGen=generated/$category")
+    groups=(--group "CutPaste=report/cutpaste/$category" --group "DRAEM=report/draem/$category"
+        --group "CAGen=generated/$category")
+    for source in $others; do
+        [ ! -d "$source/$category" ] || groups+=(--group "${source##*/}=$source/$category")
+    done
     out=report/figures/$category
     if [ ! -e "$out/quality.json" ]; then
         "$cagen" figure 4 -q --data report/data --category "$category" "${groups[@]}" --count "$count" \
@@ -53,10 +55,12 @@ done
 
 made=() trained=()
 for category in $drawn; do
-    made+=(--generated "generated/$category" --generated "clear/$category")
+    for source in generated $others; do
+        [ ! -e "$source/$category/manifest.jsonl" ] || made+=(--generated "$source/$category")
+    done
 done
 for training in vae base controlnet; do
     [ ! -e "$training/journal.jsonl" ] || trained+=(--training "$training")
 done
 "$cagen" report --title "Six categories, three images of each defect" --data report/data "${made[@]}" \
-    "${trained[@]}" --evaluation evaluation "${figures[@]}" --samples 12 --out "$page" "$@"
+    "${trained[@]}" --evaluation evaluation "${figures[@]}" --samples 8 --out "$page" "$@"

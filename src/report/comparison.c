@@ -205,16 +205,24 @@ static gboolean add_view(GString *out, const Compared *c, const View *view, gboo
 
 static void add_explanation(GString *out, const Compared *c)
 {
-    g_string_append_printf(out, "<p class=\"note\">Means over %u", c->fewest_seeds);
-    if (c->most_seeds != c->fewest_seeds)
-        g_string_append_printf(out, " to %u", c->most_seeds);
-    g_string_append_printf(out, " trainings with other seeds; below each its 95 %% interval, over "
-                                "trainings and test images together. Then the difference from ");
+    if (c->most_seeds < 2) {
+        g_string_append(out,
+                        "<p class=\"note\">One training each; below each its 95 % interval, over "
+                        "test images alone. Then the difference from ");
+    } else {
+        g_string_append_printf(out, "<p class=\"note\">Means over %u", c->fewest_seeds);
+        if (c->most_seeds != c->fewest_seeds)
+            g_string_append_printf(out, " to %u", c->most_seeds);
+        g_string_append(out, " trainings with other seeds; below each its 95 % interval, over "
+                             "trainings and test images together. Then the difference from ");
+    }
     cg_html_text(out, nth(c->methods, 0));
     g_string_append(out, " on the same seeds and images; * its interval does not contain 0, "
                          "nothing being corrected for the number of comparisons.");
     if (c->published)
-        g_string_append(out, " Paper: at 256 x 256 pixels, width 128, 700 epochs.");
+        g_string_append(out,
+                        " Paper: the category of that name, at 256 x 256 pixels, width 128, 700 "
+                        "epochs.");
     g_string_append(out, "</p>\n");
 }
 

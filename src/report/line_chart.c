@@ -97,9 +97,11 @@ static void add_y_axis(GString *out, const Frame *f)
             }
         return;
     }
-    const double step = round_step(f->y1 - f->y0, 5);
-    for (double v = ceil(f->y0 / step - 1e-9) * step; v <= f->y1 + 1e-9 * step; v += step)
-        add_y_tick(out, f, v, f->y_log ? pow(10, v) : v);
+    const double low = f->y_log ? pow(10, f->y0) : f->y0, high = f->y_log ? pow(10, f->y1) : f->y1;
+    const double step = round_step(high - low, 5);
+    for (double v = ceil(low / step - 1e-9) * step; v <= high + 1e-9 * step; v += step)
+        if (!f->y_log || v > 0)
+            add_y_tick(out, f, scaled_y(f, v), v);
 }
 
 static void add_x_axis(GString *out, const Frame *f)

@@ -163,8 +163,8 @@ static gboolean add_mode(GString *out, const json_t *categories, const json_t *m
             take_mean(&total[m]);
         g_string_append_printf(
             out,
-            "<h4>Curves</h4>\n<p>Mode %s, all defects: the mean of the categories, of "
-            "each the mean of a method's trainings.</p>\n",
+            "<h4>Curves</h4>\n<p>Mode %s, all defects: the mean of the categories "
+            "below, of each the mean of a method's trainings.</p>\n",
             mode);
         add_charts(out, total, methods);
         g_string_append_len(out, charts->str, (gssize)charts->len);

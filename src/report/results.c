@@ -159,10 +159,23 @@ static void add_mean(GString *out, const GArray *values, const char *format)
     cg_html_number_cell(out, "%s (%s to %s)", mean, low, high);
 }
 
+static gboolean any_obedience(const GPtrArray *kinds)
+{
+    for (guint i = 0; i < kinds->len; i++)
+        if (((const Kind *)g_ptr_array_index(kinds, i))->obedience->len)
+            return TRUE;
+    return FALSE;
+}
+
 static void add_kinds(GString *out, const GPtrArray *kinds)
 {
-    static const char *const head[] = {
-        "Category, defect", "#Kept", "#Put aside", "#Obedience", "#Change within the mask", NULL};
+    const gboolean obedience = any_obedience(kinds);
+    const char *const head[] = {"Category, defect",
+                                "#Kept",
+                                "#Put aside",
+                                "#Change within the mask",
+                                obedience ? "#Obedience" : NULL,
+                                NULL};
     cg_html_begin_table(out, "Results of each kind");
     cg_html_head(out, head);
     g_string_append(out, "<tbody>\n");
@@ -173,8 +186,9 @@ static void add_kinds(GString *out, const GPtrArray *kinds)
         g_string_append(out, "</th>");
         cg_html_number_cell(out, "%u", k->kept);
         cg_html_number_cell(out, "%u", k->dropped);
-        add_mean(out, k->obedience, "%.2f");
         add_mean(out, k->change, "%.1f");
+        if (obedience)
+            add_mean(out, k->obedience, "%.2f");
         g_string_append(out, "</tr>\n");
     }
     cg_html_end_table(out);
@@ -248,6 +262,7 @@ static void add_provenance(CgPage *page, const char *path, const GPtrArray *rows
         {"control_scale", TRUE},
         {"fuse", TRUE},
         {"paste", TRUE},
+        {"tighten", TRUE},
         {"seed", TRUE},
         {"seed", FALSE},
         {"dtype", FALSE},
@@ -264,6 +279,13 @@ static void add_provenance(CgPage *page, const char *path, const GPtrArray *rows
         add_values(out, rows, keys[i].key, keys[i].in_job);
     g_string_append(out, "</dl>\n");
     cg_page_add_licences(page, path);
+}
+
+/* By defect, so that what is taken evenly is of all of them. */
+static int compare_rows(gconstpointer a, gconstpointer b)
+{
+    return strcmp(cg_page_text(*(json_t *const *)a, "image"),
+                  cg_page_text(*(json_t *const *)b, "image"));
 }
 
 gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
@@ -290,6 +312,8 @@ gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
         *(cg_page_row_is_dropped(row) ? &kind->dropped : &kind->kept) += 1;
         g_ptr_array_add(cg_page_row_is_dropped(row) ? dropped : kept, row);
     }
+    g_ptr_array_sort(kept, compare_rows);
+    g_ptr_array_sort(dropped, compare_rows);
     if (kept->len + dropped->len == 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
                     "%s: none of the %u rows of its manifest has an image and a mask", path,
