@@ -66,6 +66,29 @@ VINLINE void winograd_input(const V x[6], V to[6])
     to[5] = x[1] - x[3] * SQUARES + x[5];
 }
 
+/* A */
+VINLINE void winograd_spread(const V y[4], V to[6])
+{
+    V even = y[0] + y[2] * SQUARE_A, odd = (y[1] + y[3] * SQUARE_A) * POINT_A;
+    to[0] = y[0];
+    to[1] = even + odd;
+    to[2] = even - odd;
+    even = y[0] + y[2] * SQUARE_B;
+    odd = (y[1] + y[3] * SQUARE_B) * POINT_B;
+    to[3] = even + odd;
+    to[4] = even - odd;
+    to[5] = y[3];
+}
+
+/* What tiles have to the six points: 6 pixels of x, 4 of dy. */
+VINLINE void winograd_to_points(int side, const V *pixels, V to[6])
+{
+    if (side == 6)
+        winograd_input(pixels, to);
+    else
+        winograd_spread(pixels, to);
+}
+
 /* A^T */
 VINLINE void winograd_output(const V m[6], V to[4])
 {
@@ -175,18 +198,18 @@ static void winograd_pixels(const Winograd *g, size_t tile, const float *pixels[
     }
 }
 
-/* B^T d B of COUNT channels from I. */
-VINLINE void winograd_input_vector(const float *const pixels[POINTS], size_t i, size_t count,
-                                   float *to, size_t plane)
+/* COUNT channels from I of SIDE x SIDE pixels: B^T d B with 6, A dy A^T with 4. */
+VINLINE void winograd_tile_vector(const float *const *pixels, int side, size_t i, size_t count,
+                                  float *to, size_t plane)
 {
     V s[6][6];
 #pragma GCC unroll 6
-    for (int x = 0; x < 6; x++) {
+    for (int x = 0; x < side; x++) {
         V d[6], column[6];
 #pragma GCC unroll 6
-        for (int y = 0; y < 6; y++)
-            d[y] = v_load(CG_F32, pixels[y * 6 + x], i, count);
-        winograd_input(d, column);
+        for (int y = 0; y < side; y++)
+            d[y] = v_load(CG_F32, pixels[y * side + x], i, count);
+        winograd_to_points(side, d, column);
 #pragma GCC unroll 6
         for (int y = 0; y < 6; y++)
             s[y][x] = column[y];
@@ -194,7 +217,7 @@ VINLINE void winograd_input_vector(const float *const pixels[POINTS], size_t i, 
 #pragma GCC unroll 6
     for (int y = 0; y < 6; y++) {
         V row[6];
-        winograd_input(s[y], row);
+        winograd_to_points(side, s[y], row);
 #pragma GCC unroll 6
         for (int x = 0; x < 6; x++)
             v_store(CG_F32, to + (size_t)(y * 6 + x) * plane, i, VW, row[x]);
@@ -212,7 +235,7 @@ static void winograd_input_tile(const Winograd *g, size_t first, size_t t)
     }
     const float *pixels[POINTS];
     winograd_pixels(g, first + t, pixels);
-    V_FOR(g->c->c_in, winograd_input_vector(pixels, i, k, to, g->v_plane));
+    V_FOR(g->c->c_in, winograd_tile_vector(pixels, 6, i, k, to, g->v_plane));
 }
 
 /* ---- products ------------------------------------------------------------------------------ */

@@ -19,20 +19,6 @@ typedef struct {
     float *dw;
 } WinogradGradient;
 
-/* A */
-VINLINE void winograd_spread(const V y[4], V to[6])
-{
-    V even = y[0] + y[2] * SQUARE_A, odd = (y[1] + y[3] * SQUARE_A) * POINT_A;
-    to[0] = y[0];
-    to[1] = even + odd;
-    to[2] = even - odd;
-    even = y[0] + y[2] * SQUARE_B;
-    odd = (y[1] + y[3] * SQUARE_B) * POINT_B;
-    to[3] = even + odd;
-    to[4] = even - odd;
-    to[5] = y[3];
-}
-
 /* G^T */
 VINLINE void winograd_fold(const V u[6], V to[3])
 {
@@ -40,32 +26,6 @@ VINLINE void winograd_fold(const V u[6], V to[3])
     to[0] = u[0] + sum_a + sum_b;
     to[1] = (u[1] - u[2]) * (POINT_A * WEIGHT_A) + (u[3] - u[4]) * (POINT_B * WEIGHT_B);
     to[2] = sum_a * SQUARE_A + sum_b * SQUARE_B + u[5];
-}
-
-/* A dy A^T of COUNT channels from I. */
-VINLINE void winograd_spread_vector(const float *const pixels[16], size_t i, size_t count,
-                                    float *to, size_t plane)
-{
-    V s[6][4];
-#pragma GCC unroll 4
-    for (int x = 0; x < 4; x++) {
-        V d[4], column[6];
-#pragma GCC unroll 4
-        for (int y = 0; y < 4; y++)
-            d[y] = v_load(CG_F32, pixels[y * 4 + x], i, count);
-        winograd_spread(d, column);
-#pragma GCC unroll 6
-        for (int y = 0; y < 6; y++)
-            s[y][x] = column[y];
-    }
-#pragma GCC unroll 6
-    for (int y = 0; y < 6; y++) {
-        V row[6];
-        winograd_spread(s[y], row);
-#pragma GCC unroll 6
-        for (int x = 0; x < 6; x++)
-            v_store(CG_F32, to + (size_t)(y * 6 + x) * plane, i, VW, row[x]);
-    }
 }
 
 /* Tile FIRST + T of x and dy to row T of the matrices; INS and OUTS channels from I0 and O0. */
@@ -83,8 +43,8 @@ static void winograd_gradient_tile(const Winograd *g, size_t first, size_t t, si
                     ? c->y + patch.at + (p / 4 * c->to_w + p % 4) * c->c_out
                     : g->zeros;
     float *v = g->v + t * g->v_row, *m = g->m + t * g->m_row;
-    V_FOR(ins, winograd_input_vector(x, i, k, v, g->v_plane));
-    V_FOR(outs, winograd_spread_vector(dy, i, k, m, g->m_plane));
+    V_FOR(ins, winograd_tile_vector(x, 6, i, k, v, g->v_plane));
+    V_FOR(outs, winograd_tile_vector(dy, 4, i, k, m, g->m_plane));
 }
 
 /* SUMS [ROWS][LANES] += A^T B over COUNT tiles. */
