@@ -172,6 +172,7 @@ static gboolean test(const Options *o, const CgEvaluationOptions *options, CgRep
         return FALSE;
     tell_threshold(&out, detector);
     g_autoptr(CgReport) report = cg_report_new();
+    cg_report_set_detector(report, cg_detector_to_json(detector));
     cg_report_add(report, t.category, g_steal_pointer(&evaluation), 0);
     g_autofree char *text = cg_report_print(report, format);
     return cg_cli_write(text, o->out, error);

@@ -33,6 +33,7 @@ struct CgReport {
     GArray *lines;          /* Line */
     GPtrArray *evaluations; /* CgEvaluation, which own the rows' strings */
     GPtrArray *notes;       /* char * */
+    json_t *detector;       /* or NULL */
 };
 
 static void line_clear(gpointer data)
@@ -59,7 +60,14 @@ void cg_report_free(CgReport *r)
     g_array_unref(r->lines);
     g_ptr_array_unref(r->evaluations);
     g_ptr_array_unref(r->notes);
+    json_decref(r->detector);
     g_free(r);
+}
+
+void cg_report_set_detector(CgReport *r, json_t *detector)
+{
+    json_decref(r->detector);
+    r->detector = detector;
 }
 
 static const Line *nth_line(const CgReport *r, guint i)
@@ -235,6 +243,8 @@ static char *print_json(const CgReport *r, const GArray *means)
         json_array_append_new(mean_rows, line_json(&g_array_index(means, Line, i)));
     for (guint i = 0; i < r->notes->len; i++)
         json_array_append_new(notes, string_json(g_ptr_array_index(r->notes, i)));
+    if (r->detector)
+        json_object_set(object, "detector", r->detector);
     json_object_set_new(object, "rows", rows);
     json_object_set_new(object, "means", mean_rows);
     json_object_set_new(object, "notes", notes);

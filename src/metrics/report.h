@@ -30,6 +30,9 @@ void cg_report_add(CgReport *report, const char *category, CgEvaluation *evaluat
  * to a report. Free with json_decref. */
 json_t *cg_report_curves(const CgEvaluation *e, const CgEvaluationRow *row, guint points);
 
+/* What gave the maps, for JSON alone: its "detector". Takes DETECTOR. */
+void cg_report_set_detector(CgReport *report, json_t *detector);
+
 /* The rows of all categories; with several, also their plain means over the categories (of rows
  * with all defect types; undefined where any is). Free with g_free. */
 char *cg_report_print(const CgReport *report, CgReportFormat format);

@@ -154,6 +154,17 @@ CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *path, 
     return d->model ? g_steal_pointer(&d) : NULL;
 }
 
+json_t *cg_detector_to_json(const CgDetector *d)
+{
+    const CgDetectorConfig *c = &d->config;
+    const CgDetectorNetworkConfig *network = &c->network;
+    const gboolean is_unet = network->kind == CG_DETECTOR_UNET;
+    return json_pack("{s:s, s:i, s:i, s:s?, s:o}", "network", cg_detector_kind_name(network->kind),
+                     "width", is_unet ? network->unet_width : network->draem.reconstructive_width,
+                     "size", c->size, "category", *c->category ? c->category : NULL, "threshold",
+                     isnan(c->threshold) ? json_null() : json_real(c->threshold));
+}
+
 void cg_detector_free(CgDetector *d)
 {
     if (!d)

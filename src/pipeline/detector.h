@@ -44,6 +44,10 @@ CgDetector *cg_detector_open(CgEngine *engine, CgDType dtype, const char *path, 
 void cg_detector_free(CgDetector *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgDetector, cg_detector_free)
 
+/* {"network": "unet", "width": 64, "size": 256, "category": "bolt", "threshold": 0.23}: what of it
+ * results depend on, by the names of the options of cagen detect train; null where nobody says. */
+json_t *cg_detector_to_json(const CgDetector *d);
+
 /* The weights of PATH as they are, and *CONFIG, to be cleared either way; no network is made. */
 CgPlainWeights *cg_detector_read(const char *path, CgDetectorConfig *config, GError **error);
 
