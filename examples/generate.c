@@ -1,6 +1,6 @@
 /* Puts a defect into one image, with nothing but the public header.
  *
- *     generate MODEL CONTROLNET NORMAL MASK PROMPT OUT.png [STEPS]
+ *     generate MODEL CONTROLNET NORMAL MASK PROMPT OUT.png [STEPS [LORA...]]
  *
  * cc generate.c $(pkg-config --cflags --libs cagen) -o generate
  */
@@ -27,7 +27,8 @@ static void check(cagen_status status)
 int main(int argc, char **argv)
 {
     if (argc < 7) {
-        fprintf(stderr, "usage: generate MODEL CONTROLNET NORMAL MASK PROMPT OUT.png [STEPS]\n");
+        fprintf(stderr, "usage: generate MODEL CONTROLNET NORMAL MASK PROMPT OUT.png [STEPS "
+                        "[LORA...]]\n");
         return 2;
     }
     cagen_model_options model_options = {.model = argv[1], .controlnet = argv[2]};
@@ -35,6 +36,8 @@ int main(int argc, char **argv)
     cagen_model *model;
     cagen_image *normal, *mask, *result;
 
+    if (argc > 8)
+        model_options.lora = (const char *const *)(argv + 8);
     check(cagen_model_open(&model_options, &model));
     check(cagen_image_load(argv[3], &normal));
     check(cagen_mask_load(argv[4], &mask));

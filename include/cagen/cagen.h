@@ -56,14 +56,17 @@ typedef struct cagen_model cagen_model;
 
 /* Set what is not needed to zero. */
 typedef struct {
-    const char *model;      /* folder in diffusers' layout, or one .safetensors file */
-    const char *controlnet; /* folder or file; NULL: none */
-    const char *vae;        /* instead of the model's own; NULL: its own */
-    const char *tokenizer;  /* likewise; needed when model is a single file */
-    const char *dtype;      /* "f32", "bf16", "auto"; NULL: auto */
-    int threads;            /* 0: one per core. Of the process, not of the model */
-    const char *config;     /* model folder whose configuration and tokenizer a single file has;
-                               NULL: Stable Diffusion 1.5's configuration */
+    const char *model;       /* folder in diffusers' layout, or one .safetensors file */
+    const char *controlnet;  /* folder or file; NULL: none */
+    const char *vae;         /* instead of the model's own; NULL: its own */
+    const char *tokenizer;   /* likewise; needed when model is a single file */
+    const char *dtype;       /* "f32", "bf16", "auto"; NULL: auto */
+    int threads;             /* 0: one per core. Of the process, not of the model */
+    const char *config;      /* model folder whose configuration and tokenizer a single file has;
+                                NULL: Stable Diffusion 1.5's configuration */
+    const char *const *lora; /* low-rank additions to merge into the model, each "FILE" or
+                                "FILE:WEIGHT" as cagen generate --lora takes it, then NULL;
+                                NULL: none */
 } cagen_model_options;
 
 /* Loads and checks everything. Free with cagen_model_close. */

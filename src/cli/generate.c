@@ -424,7 +424,7 @@ static gboolean run(Options *o, GError **error)
     if (!complete_paths(&o->paths, error))
         return FALSE;
     o->batch.tries = (guint)o->tries;
-    o->paths.lora = o->lora;
+    o->paths.lora = (const char *const *)o->lora;
     g_autoptr(CgModel) model = cg_model_open(engine, dtype, &o->paths, error);
     if (!model)
         return FALSE;

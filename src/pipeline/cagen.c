@@ -77,7 +77,8 @@ cagen_status cagen_model_open(const cagen_model_options *options, cagen_model **
                                 .controlnet = options->controlnet,
                                 .vae = options->vae,
                                 .tokenizer = options->tokenizer,
-                                .config = options->config};
+                                .config = options->config,
+                                .lora = options->lora};
     m->engine = cg_engine_cpu_new();
     if (cg_image_init(&error) && parse_dtype(options->dtype, m->engine, &dtype, &error))
         m->model = cg_model_open(m->engine, dtype, &paths, &error);

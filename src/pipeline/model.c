@@ -122,7 +122,7 @@ static void merge_lora(const CgModel *m, CgComponent component, CgBuild *build,
     build->source = merged;
 }
 
-static gboolean open_lora(CgModel *m, char *const *specs, GError **error)
+static gboolean open_lora(CgModel *m, const char *const *specs, GError **error)
 {
     m->lora = g_ptr_array_new_with_free_func((GDestroyNotify)cg_lora_file_free);
     for (; specs && *specs; specs++) {
@@ -312,10 +312,13 @@ static gboolean check_layout(const char *folder, const CgModelPaths *paths, GErr
         g_autofree char *path = parts[i] ? g_build_filename(folder, parts[i], NULL) : NULL;
         if (!path || is_folder(path))
             continue;
+        g_autofree char *inner = g_build_filename(folder, "model", NULL);
+        g_autofree char *unet = g_build_filename(inner, "unet", NULL);
         g_set_error(error, CG_ERROR, CG_ERROR_MISSING,
                     "%s: no folder %s in it; a model in diffusers' layout has unet, vae, "
-                    "text_encoder and tokenizer",
-                    folder, parts[i]);
+                    "text_encoder and tokenizer%s%s",
+                    folder, parts[i], is_folder(unet) ? "; there is one in " : "",
+                    is_folder(unet) ? inner : "");
         return FALSE;
     }
     return TRUE;

@@ -25,7 +25,7 @@ typedef struct {
                                tokenizer describe a single file; NULL: Stable Diffusion 1.5's */
     /* Low-rank additions to text encoder and U-Net, merged at loading: each as cg_lora_file_open
      * takes it, NULL at the end; NULL: none */
-    char *const *lora;
+    const char *const *lora;
     /* For training a ControlNet: gradients shall flow through the U-Net, and the other parts, which
      * are seldom used, take no memory but their files (see cg_model_rest). */
     gboolean training;
