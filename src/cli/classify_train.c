@@ -136,6 +136,6 @@ int cg_cli_classify_train(int argc, char **argv)
     if (!cg_train_classifier(engine, dtype, &o.classifier, o.train.plan_only, &result, &error))
         return cg_cli_fail(error);
     if (!o.train.plan_only)
-        cg_cli_train_report(&o.train, "classifier", &result);
+        cg_cli_train_report(&o.train, NULL, "classifier", &result);
     return 0;
 }

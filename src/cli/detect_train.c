@@ -154,6 +154,6 @@ int cg_cli_detect_train(int argc, char **argv)
     if (!cg_train_detector(engine, dtype, &o.detector, o.train.plan_only, &result, &error))
         return cg_cli_fail(error);
     if (!o.train.plan_only)
-        cg_cli_train_report(&o.train, "detector", &result);
+        cg_cli_train_report(&o.train, NULL, "detector", &result);
     return 0;
 }

@@ -190,8 +190,27 @@ gboolean cg_cli_train_lora(const CgCliTrain *t, int rank, double alpha, const ch
     return TRUE;
 }
 
-void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainResult *result)
+static gboolean has(const char *folder, const char *file)
 {
+    g_autofree char *path = g_build_filename(folder, file, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+void cg_cli_train_enter(char **folder, const char *file, const char *part)
+{
+    if (!*folder || has(*folder, file))
+        return;
+    g_autofree char *inner = g_build_filename(*folder, part, NULL);
+    if (!has(inner, file))
+        return;
+    g_free(*folder);
+    *folder = g_steal_pointer(&inner);
+}
+
+void cg_cli_train_report(const CgCliTrain *t, const char *part, const char *what,
+                         const CgTrainResult *result)
+{
+    g_autofree char *where = g_build_filename(t->out, part, NULL);
     g_autofree char *memory = g_format_size(cg_memory_peak());
     if (t->compute.json) {
         printf("{\"event\":\"trained\",\"steps\":%" G_GUINT64_FORMAT
@@ -201,6 +220,6 @@ void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainRes
                result->seconds_backward, result->seconds_update, cg_memory_peak());
         return;
     }
-    printf("%s: %s, %" G_GUINT64_FORMAT " steps, loss %.4f, %.0f s, peak memory %s\n", t->out, what,
+    printf("%s: %s, %" G_GUINT64_FORMAT " steps, loss %.4f, %.0f s, peak memory %s\n", where, what,
            result->steps, result->loss, result->seconds, memory);
 }

@@ -32,7 +32,12 @@ gboolean cg_cli_train_lora(const CgCliTrain *t, int rank, double alpha, const ch
 /* Checks what was parsed and fills in t->settings, which borrows T's strings. COMMAND ("train
  * controlnet") is for messages. */
 gboolean cg_cli_train_finish(CgCliTrain *t, const char *command, GError **error);
-/* The last line of a run that went well, on standard output. */
-void cg_cli_train_report(const CgCliTrain *t, const char *what, const CgTrainResult *result);
+/* The last line of a run that went well, on standard output. PART: the folder in OUT where the
+ * model is; NULL: OUT itself. */
+void cg_cli_train_report(const CgCliTrain *t, const char *part, const char *what,
+                         const CgTrainResult *result);
+/* *FOLDER (allocated), given where one with FILE is asked for, becomes the folder PART in it when
+ * only that has FILE: what cagen train made goes by the name of its --out too. */
+void cg_cli_train_enter(char **folder, const char *file, const char *part);
 
 #endif

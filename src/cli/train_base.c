@@ -127,6 +127,8 @@ static gboolean check_options(Options *o, GError **error)
         return wrong("--lean goes with --lora", error);
     if (!cg_cli_train_lora(&o->train, o->lora, o->lora_alpha, "train base", &b->lora, error))
         return FALSE;
+    cg_cli_train_enter(&o->vae, "config.json", "vae");
+    cg_cli_train_enter(&o->from, "unet", "model");
     b->data = o->data;
     b->vae = o->vae;
     b->from = o->from;
@@ -150,6 +152,6 @@ int cg_cli_train_base(int argc, char **argv)
         !cg_train_base(engine, dtype, &o.base, o.train.plan_only, &result, &error))
         return cg_cli_fail(error);
     if (!o.train.plan_only)
-        cg_cli_train_report(&o.train, "model", &result);
+        cg_cli_train_report(&o.train, "model", "model", &result);
     return 0;
 }

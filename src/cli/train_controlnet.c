@@ -186,6 +186,6 @@ int cg_cli_train_controlnet(int argc, char **argv)
     if (!cg_train_controlnet(engine, dtype, &o.controlnet, o.train.plan_only, &result, &error))
         return cg_cli_fail(error);
     if (!o.train.plan_only)
-        cg_cli_train_report(&o.train, "ControlNet", &result);
+        cg_cli_train_report(&o.train, NULL, "ControlNet", &result);
     return 0;
 }

@@ -83,6 +83,7 @@ static gboolean check_options(Options *o, GError **error)
                      error);
     if (o->save_type && !cg_dtype_parse_weights(o->save_type, &v->save_dtype))
         return wrong("--save-type is f32, f16 or bf16", error);
+    cg_cli_train_enter(&o->from, "config.json", "vae");
     v->data = o->data;
     v->config = o->config;
     v->from = o->from;
@@ -104,7 +105,7 @@ static gboolean run(int argc, char **argv, Options *o, GError **error)
         return TRUE;
     g_autofree char *what = g_strdup_printf("autoencoder, %.2f dB, scaling factor %.4f",
                                             result.psnr, result.scaling_factor);
-    cg_cli_train_report(&o->train, what, &result.train);
+    cg_cli_train_report(&o->train, "vae", what, &result.train);
     return TRUE;
 }
 

@@ -271,8 +271,12 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainResult *result, GErr
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
     cg_train_plan_say(what->str, &task, s, result);
-    return plan_only || (cg_train_plan_check(s, result, "a smaller --size", error) &&
-                         cg_train(&task, s, t->engine, t->dtype, result, error));
+    if (plan_only) {
+        cg_train_plan_say_time(s, result, t->engine, t->dtype);
+        return TRUE;
+    }
+    return cg_train_plan_check(s, result, "a smaller --size", error) &&
+           cg_train(&task, s, t->engine, t->dtype, result, error);
 }
 
 gboolean cg_train_classifier(CgEngine *engine, CgDType dtype,

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#define PROMPTS_SAID 8
+
 typedef struct {
     const CgTrainControlnetOptions *options;
     CgModel *model;
@@ -286,6 +288,25 @@ static gboolean save_shots(const Training *t, GError **error)
            cg_split_save(cg_shots_split(t->shots), path, prompts, error);
 }
 
+/* The words that the trained ControlNet will be asked with; of many, the first. */
+static void say_prompts(const CgShots *shots)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    guint kinds = 0;
+    for (guint i = 0; i < cg_shots_count(shots); i++) {
+        const CgShotImage *shot = cg_shots_nth(shots, i),
+                          *last = i ? cg_shots_nth(shots, i - 1) : shot;
+        if (i && g_str_equal(shot->category, last->category) &&
+            g_str_equal(shot->defect, last->defect))
+            continue;
+        if (kinds++ < PROMPTS_SAID)
+            g_string_append_printf(text, "%s\"%s\"", i ? ", " : "", shot->prompts[0]);
+    }
+    if (kinds > PROMPTS_SAID)
+        g_string_append_printf(text, " and %u more", kinds - PROMPTS_SAID);
+    cg_log_note("prompts: %s", text->str);
+}
+
 static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_only,
                     CgTrainResult *result, GError **error)
 {
@@ -314,8 +335,11 @@ static gboolean run(Training *t, CgEngine *engine, CgDType dtype, gboolean plan_
     g_autofree char *what = g_strdup_printf("%u shots of %dx%d", cg_shots_count(t->shots),
                                             cg_shots_size(t->shots), cg_shots_size(t->shots));
     cg_train_plan_say(what, &task, &o->train, result);
-    if (plan_only)
+    say_prompts(t->shots);
+    if (plan_only) {
+        cg_train_plan_say_time(&o->train, result, engine, dtype);
         return TRUE;
+    }
     if (!cg_train_plan_check(&o->train, result, "a smaller --size, --lora, --lean", error) ||
         !save_shots(t, error))
         return FALSE;

@@ -149,8 +149,12 @@ static gboolean run(Training *t, CgEngine *engine, gboolean plan_only, CgTrainRe
     if (!cg_train_plan(&task, s, t->dtype, result, error))
         return FALSE;
     cg_train_plan_say(what, &task, s, result);
-    return plan_only || (cg_train_plan_check(s, result, "a smaller --size or --width", error) &&
-                         cg_train(&task, s, engine, t->dtype, result, error));
+    if (plan_only) {
+        cg_train_plan_say_time(s, result, engine, t->dtype);
+        return TRUE;
+    }
+    return cg_train_plan_check(s, result, "a smaller --size or --width", error) &&
+           cg_train(&task, s, engine, t->dtype, result, error);
 }
 
 gboolean cg_train_detector(CgEngine *engine, CgDType dtype, const CgTrainDetectorOptions *o,

@@ -358,8 +358,10 @@ static gboolean run(Training *t, gboolean plan_only, CgTrainVaeResult *result, G
     if (!cg_train_plan(&task, s, t->dtype, &result->train, error))
         return FALSE;
     cg_train_plan_say(what, &task, s, &result->train);
-    if (plan_only)
+    if (plan_only) {
+        cg_train_plan_say_time(s, &result->train, t->engine, t->dtype);
         return TRUE;
+    }
     const gboolean ok = cg_train_plan_check(s, &result->train, "a smaller --size", error) &&
                         cg_train(&task, s, t->engine, t->dtype, &result->train, error);
     result->pictures = t->trained;

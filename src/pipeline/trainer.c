@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#define NOTHING G_MAXUINT64
+
 typedef struct {
     const CgTrainTask *task;
     const CgTrainSettings *settings;
@@ -21,12 +23,13 @@ typedef struct {
     CgTape *tape;
     char *state_path;
     CgTrainProgress at;
+    guint64 kept; /* step of the state that lies at state_path; NOTHING: none of this training */
     CgJournal *journal;
     CgStop *stop;    /* NULL: at the end */
     double smoothed; /* the loss */
     double worked;   /* seconds, by earlier runs */
     guint64 *order;  /* of the epoch .. */
-    guint64 epoch;   /* .. with this number; G_MAXUINT64: none */
+    guint64 epoch;   /* .. with this number; NOTHING: none */
     double saved;    /* when, by cg_seconds */
     double begin;
     guint64 made;                     /* steps begun by this run */
@@ -87,7 +90,8 @@ static void run_init(Run *run, const CgTrainTask *task, const CgTrainSettings *s
                  .state_path = s->out ? g_build_filename(s->out, "state.safetensors", NULL) : NULL,
                  .at = {.seed = s->seed, .batch = s->batch, .accumulate = s->accumulate},
                  .order = g_new(guint64, task->sample_count),
-                 .epoch = G_MAXUINT64};
+                 .kept = NOTHING,
+                 .epoch = NOTHING};
     run->optimizer.steps = cg_train_steps(task, s);
     cg_context_init(&run->cx, engine, dtype);
     run->cx.tape = run->tape;
@@ -176,9 +180,12 @@ static gboolean run_step(Run *run, CgTrainNote *notes, Step *step, GError **erro
 static gboolean save_state(Run *run, GError **error)
 {
     run->saved = cg_seconds();
-    return cg_journal_sync(run->journal, error) &&
-           cg_train_state_save(run->state_path, run->task->name, run->task->base, run->task->store,
-                               &run->at, error);
+    if (!cg_journal_sync(run->journal, error) ||
+        !cg_train_state_save(run->state_path, run->task->name, run->task->base, run->task->store,
+                             &run->at, error))
+        return FALSE;
+    run->kept = run->at.step;
+    return TRUE;
 }
 
 /* Values and average in each other's place; nothing when no average is kept. */
@@ -222,27 +229,47 @@ static gboolean resume(Run *run, GError **error)
         return FALSE;
     }
     run->at = at;
+    run->kept = at.step;
     run->task->changed(run->task->data);
     cg_log_note("resumed at step %" G_GUINT64_FORMAT, at.step);
     return TRUE;
 }
 
+/* CAUSE, of what STEP came to, and from where --resume would go on. */
+static void tell_where(const Run *run, guint64 step, const GError *cause, GError **error)
+{
+    g_autofree char *kept = NULL;
+    if (run->kept != NOTHING)
+        kept = g_strdup_printf("%s stays as it was after step %" G_GUINT64_FORMAT, run->state_path,
+                               run->kept);
+    g_set_error(error, cause->domain, cause->code, "step %" G_GUINT64_FORMAT ": %s; %s", step,
+                cause->message, kept ? kept : "no state was saved yet");
+}
+
 /* What is known of an interrupted run is kept; the message says how to go on. */
-static gboolean give_up(Run *run, GError *cause, GError **error)
+static gboolean give_up(Run *run, guint64 step, GError *cause, GError **error)
 {
     g_autoptr(GError) later = NULL;
-    if (g_error_matches(cause, CG_ERROR, CG_ERROR_CANCELLED)) {
-        if (save_state(run, &later))
-            g_prefix_error(
-                &cause, "after step %" G_GUINT64_FORMAT "; the state is saved, --resume goes on: ",
-                run->at.step);
-        else
-            g_prefix_error(&cause, "%s; ", later->message);
-    } else {
-        g_prefix_error(&cause, "step %" G_GUINT64_FORMAT ": ", run->at.step + 1);
+    if (!g_error_matches(cause, CG_ERROR, CG_ERROR_CANCELLED)) {
+        tell_where(run, step, cause, error);
+        g_error_free(cause);
+        return FALSE;
     }
+    if (save_state(run, &later))
+        g_prefix_error(&cause,
+                       "after step %" G_GUINT64_FORMAT "; the state is saved, --resume goes on: ",
+                       run->at.step);
+    else
+        g_prefix_error(&cause, "%s; ", later->message);
     g_propagate_error(error, cause);
     return FALSE;
+}
+
+static void warn_of_state(const Run *run)
+{
+    if (g_file_test(run->state_path, G_FILE_TEST_EXISTS))
+        cg_log_warning("%s: a training that was begun before is replaced; --resume would go on",
+                       run->state_path);
 }
 
 /* The journal, and the stop rule told of what is in it already. */
@@ -313,23 +340,34 @@ static gboolean loop(Run *run, CgTrainResult *result, GError **error)
         Step step;
         const double begin = cg_seconds();
         if (!run_step(run, notes, &step, &cause))
-            return give_up(run, cause, error);
+            return give_up(run, run->at.step + 1, cause, error);
         const double seconds = cg_seconds() - begin;
         double obedience = -1;
         if (s->watch_steps && run->task->watch &&
             (run->at.step % s->watch_steps == 0 || run->at.step == steps) &&
             !watch(run, &obedience, &cause))
-            return give_up(run, cause, error);
-        if (!write_down(run, &step, notes, obedience, seconds, &result->stopped, error))
-            return FALSE;
+            return give_up(run, run->at.step, cause, error);
+        if (!write_down(run, &step, notes, obedience, seconds, &result->stopped, &cause))
+            return give_up(run, run->at.step, cause, error);
         g_autofree char *detail =
             g_strdup_printf("loss %.4f, rate %.2g, norm %.3f", run->smoothed, step.rate, step.norm);
         cg_progress_update(progress, run->at.step, detail);
-        if (s->save_minutes > 0 && cg_seconds() - run->saved > 60 * s->save_minutes &&
-            !save_state(run, error))
-            return FALSE;
+        const gboolean last = run->at.step == steps || result->stopped;
+        if ((last || (s->save_minutes > 0 && cg_seconds() - run->saved > 60 * s->save_minutes)) &&
+            !save_state(run, &cause))
+            return give_up(run, run->at.step, cause, error);
     }
     return TRUE;
+}
+
+static gboolean save_model(const Run *run, GError **error)
+{
+    const CgStore *store = run->task->store;
+    if (run->task->save(run->task->data, store->average ? store->average : store->values,
+                        run->settings->out, error))
+        return TRUE;
+    g_prefix_error(error, "the steps are done, the state is saved and --resume finishes: ");
+    return FALSE;
 }
 
 gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *engine,
@@ -345,10 +383,10 @@ gboolean cg_train(const CgTrainTask *task, const CgTrainSettings *s, CgEngine *e
         cg_store_keep_average(task->store);
     gboolean ok =
         parse_stop(&run, error) && (!s->resume || resume(&run, error)) && open_journal(&run, error);
+    if (ok && !s->resume)
+        warn_of_state(&run);
     run.begin = run.saved = cg_seconds();
-    ok = ok && loop(&run, result, error) && save_state(&run, error) &&
-         task->save(task->data, task->store->average ? task->store->average : task->store->values,
-                    s->out, error) &&
+    ok = ok && loop(&run, result, error) && save_model(&run, error) &&
          cg_journal_close(g_steal_pointer(&run.journal), error);
     if (ok && result->stopped)
         cg_log_note("stopped: %s", cg_stop_reason(run.stop));

@@ -6,14 +6,6 @@ source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 augment() {
     "$CAGEN" augment "$@"
 }
-# refused CODE TEXT OPTION...: fails with the exit code and a message that holds TEXT.
-refused() {
-    local code=0
-    augment "${@:3}" >stdout 2>stderr || code=$?
-    is "exit code of ${*:3}" "$code" "$1"
-    grep -qF -- "$2" stderr || fail "${*:3}: $(cat stderr)"
-    is "lines of error" "$(wc -l <stderr)" 1
-}
 # draw_grain FILE.ppm WIDTH HEIGHT N: noise, another for every N; smooth pictures have no detail to blend.
 draw_grain() {
     mkdir -p "$(dirname "$1")"
@@ -73,8 +65,8 @@ rm part/bottle/test/scar/007.png
 augment --method scar --normal bottle/train/good --count 40 -q --out part >stdout
 is "made again" "$(cat stdout)" "part/bottle/test/scar/007.png"
 diff -r part scar-1 || fail "mended differs"
-refused 2 "was made with other settings" --method scar --normal bottle/train/good --count 40 --seed 2 --out part
-refused 2 "another count of digits" --method scar --normal bottle/train/good --count 1001 --out part
+refused 2 "was made with other settings" augment --method scar --normal bottle/train/good --count 40 --seed 2 --out part
+refused 2 "another count of digits" augment --method scar --normal bottle/train/good --count 1001 --out part
 
 grep -q "\"texture_sha256\":\"$(sha256sum <textures/kind1/1.ppm | cut -d' ' -f1)\"" draem-1/manifest.jsonl || fail "texture"
 
@@ -98,29 +90,33 @@ is "rows" "$(diff stdout grey/manifest.jsonl && wc -l <stdout)" 2
 ls grey/part/test/pasted/001.png grey/part/ground_truth/pasted/001_mask.png >/dev/null
 
 echo "== what is wrong is told, and leaves nothing behind"
-refused 2 "--method is missing" --normal grey.pgm --out bad
-refused 2 "unknown method \"copy\"; there are cutpaste" --method copy --normal grey.pgm --out bad
-refused 2 "needs a folder of --textures" --method draem --normal grey.pgm --out bad
-refused 2 "uses no --textures" --method scar --normal grey.pgm --textures textures --out bad
-refused 1 "nowhere" --method draem --normal grey.pgm --textures nowhere --out bad
-refused 2 "needs --defects and --defect-masks" --method crop-paste --normal grey.pgm --out bad
-refused 2 "uses no --defects" --method scar --normal grey.pgm --defects defects --out bad
-refused 2 "exact, poisson or mixed" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend off --out bad
-refused 1 "has no partner" --method crop-paste --normal grey.pgm --defects defects --defect-masks textures/kind0 --out bad
-refused 2 "knows no --blend mixed" --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend mixed --out bad
-refused 2 "knows no --blend exact" --method nsa --normal grey.pgm --blend exact --out bad
-refused 2 "uses no --foreground" --method scar --normal grey.pgm --foreground object.pgm --out bad
-refused 1 "64x48, but grey.pgm is 40x40" --method nsa --normal grey.pgm --foreground object.pgm --out bad
-refused 2 "--normal is missing" --method scar --out bad
-refused 2 "--out is missing" --method scar --normal grey.pgm
-refused 2 "--count must be" --method scar --normal grey.pgm --count 0 --out bad
-refused 2 "--seed must be" --method scar --normal grey.pgm --seed -1 --out bad
-refused 2 "\"good\"" --method scar --normal grey.pgm --defect good --out bad
-refused 1 "nothing.png" --method scar --normal nothing.png --out bad
-mkdir empty && refused 1 "holds no images" --method scar --normal empty --out bad
+refused 2 "--method is missing" augment --normal grey.pgm --out bad
+refused 2 "unknown method \"copy\"; there are cutpaste" augment --method copy --normal grey.pgm --out bad
+refused 2 "needs a folder of --textures" augment --method draem --normal grey.pgm --out bad
+refused 2 "uses no --textures" augment --method scar --normal grey.pgm --textures textures --out bad
+refused 1 "nowhere" augment --method draem --normal grey.pgm --textures nowhere --out bad
+refused 2 "needs --defects and --defect-masks" augment --method crop-paste --normal grey.pgm --out bad
+refused 2 "uses no --defects" augment --method scar --normal grey.pgm --defects defects --out bad
+refused 2 "exact, poisson or mixed" augment --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend off --out bad
+refused 1 "has no partner" augment --method crop-paste --normal grey.pgm --defects defects --defect-masks textures/kind0 --out bad
+refused 2 "knows no --blend mixed" augment --method crop-paste --normal grey.pgm --defects defects --defect-masks masks --blend mixed --out bad
+refused 2 "knows no --blend exact" augment --method nsa --normal grey.pgm --blend exact --out bad
+refused 2 "uses no --foreground" augment --method scar --normal grey.pgm --foreground object.pgm --out bad
+refused 1 "64x48, but grey.pgm is 40x40" augment --method nsa --normal grey.pgm --foreground object.pgm --out bad
+refused 2 "--normal is missing" augment --method scar --out bad
+refused 2 "--out is missing" augment --method scar --normal grey.pgm
+refused 2 "--count must be" augment --method scar --normal grey.pgm --count 0 --out bad
+refused 2 "--seed must be" augment --method scar --normal grey.pgm --seed -1 --out bad
+refused 2 "\"good\"" augment --method scar --normal grey.pgm --defect good --out bad
+refused 1 "nothing.png" augment --method scar --normal nothing.png --out bad
+mkdir empty && refused 1 "holds no images" augment --method scar --normal empty --out bad
 draw_picture tiny.ppm 15 40
-refused 1 "too small" --method scar --normal tiny.ppm --out bad
+refused 1 "too small" augment --method scar --normal tiny.ppm --out bad
 echo "not a picture" >bottle/train/good/1.ppm
-refused 1 "1.ppm" --method scar --normal bottle/train/good --threads 2 -q --out half
+status=0
+augment --method scar --normal bottle/train/good --threads 2 -q --out half >stdout 2>stderr || status=$?
+is "exit status" $status 1
+grep -q "^cagen: .*1.ppm" stderr || fail "$(cat stderr)"
+is "printed before the broken one" "$(cat stdout)" half/bottle/test/scar/000.png
 is "made before the broken one" "$(cd half && find . -type f | sort | tr '\n' ' ')" \
     "./bottle/ground_truth/scar/000_mask.png ./bottle/test/scar/000.png ./manifest.jsonl "

@@ -11,9 +11,7 @@ make_data() { # OUT SEED TRAIN GOOD DEFECTS
 make_data data 0 6 2 3
 make_data other 1 2 2 2
 steps=24
-train() { # OUT OPTION...
-    "$CAGEN" classify train --data data --size 32 --width 4 --steps $steps --batch 4 --lr 2e-3 --dtype f32 --out "$@"
-}
+training=(classify train --data data --size 32 --width 4 --batch 4 --lr 2e-3 --dtype f32)
 test_it() { # MODEL OPTION...
     "$CAGEN" classify test --dtype f32 --model "$@"
 }
@@ -49,30 +47,12 @@ echo "== activations computed again give the same statistics and losses"
 train again --threads 1 --recompute -q >/dev/null
 same_files undisturbed/state.safetensors again/state.safetensors
 
-# start OUT OPTION...: trains in the background, in $pid, and returns after a step or two.
-start() {
-    "$CAGEN" classify train --data data --size 32 --width 4 --steps $steps --batch 4 --lr 2e-3 --dtype f32 \
-        --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
-    pid=$!
-    await_step "$1"
-}
-resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
-    train "$1" --threads 1 --resume >stdout 2>stderr
-    same_files "$1/state.safetensors" undisturbed/state.safetensors
-    same_files "$1/model.safetensors" undisturbed/model.safetensors
-}
-
 echo "== Ctrl-C saves the state; a killed run goes on from its last one"
-start stopped --save-minutes 0
-kill -INT $pid
-status=0
-wait $pid || status=$?
-is "exit status" $status 130
-resumed stopped
-start killed --save-minutes 0.00001
-kill -KILL $pid
-wait $pid 2>/dev/null || true
-resumed killed
+can_be_interrupted undisturbed model.safetensors
+
+echo "== a loss that is not finite, a full disk: the last state stays"
+stops_at_nan undisturbed
+stops_at_full_disk undisturbed
 
 echo "== training images alone, with generated defects"
 "$CAGEN" augment --method cutpaste --normal data/hex_nut/train/good --category hex_nut --count 4 --out made -q >/dev/null
@@ -108,24 +88,18 @@ is "lines" "$(wc -l <rows)" 10
 head -c 80 features.npy | grep -aq "'shape': (10, 32)" || fail "$(head -c 80 features.npy)"
 
 echo "== bad input is refused in one line"
-refused() { # WHAT STATUS TEXT COMMAND...
-    local status=0
-    "${@:4}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status "$2"
-    tail -n1 stderr | grep -qF -e "$3" || fail "$1: $(cat stderr)"
-}
-refused "no data" 2 "--data DIR is missing" "$CAGEN" classify train --out refused
-refused "size" 2 "--size must be 16 to 4096" train refused --size 8
-refused "batch" 2 "--batch must be 2 at least" train refused --batch 1
-refused "network" 2 "--network is resnet18 or resnet34" train refused --network vgg
-refused "part" 2 "--part is train, test or all" train refused --part half
-refused "one class" 1 'all 6 images are "good"' train refused --part train
-refused "weights and width" 2 "leave out the others" train refused --weights undisturbed --width 8
-refused "other weights" 1 "not the weights of a ResNet" train refused --weights undisturbed/state.safetensors --width 0
-refused "category" 1 'no category "gear"' train refused --category gear
-refused "another seed" 2 "was begun with --seed 0" train stopped --resume --seed 7
-refused "another width" 1 "other parameters" train stopped --resume --width 6
-refused "no model" 1 "nothing" test_it nothing --data data
-refused "nothing known" 1 "knows none of its types: cutpaste" test_it undisturbed --data made
-refused "format" 1 "text, json or csv" test_it undisturbed --data other --format latex -q
-refused "no image" 1 "nowhere.png" "$CAGEN" classify run --model undisturbed nowhere.png
+refused 2 "--data DIR is missing" "$CAGEN" classify train --out refused
+refused 2 "--size must be 16 to 4096" train refused -q --size 8
+refused 2 "--batch must be 2 at least" train refused -q --batch 1
+refused 2 "--network is resnet18 or resnet34" train refused -q --network vgg
+refused 2 "--part is train, test or all" train refused -q --part half
+refused 1 'all 6 images are "good"' train refused -q --part train
+refused 2 "leave out the others" train refused -q --weights undisturbed --width 8
+refused 1 "not the weights of a ResNet" train refused -q --weights undisturbed/state.safetensors --width 0
+refused 1 'no category "gear"' train refused -q --category gear
+refused 2 "was begun with --seed 0" train undisturbed -q --resume --seed 7
+refused 1 "other parameters" train undisturbed -q --resume --width 6
+refused 1 "nothing" test_it nothing --data data
+refused 1 "knows none of its types: cutpaste" test_it undisturbed --data made
+refused 1 "text, json or csv" test_it undisturbed --data other --format latex -q
+refused 1 "nowhere.png" "$CAGEN" classify run --model undisturbed nowhere.png

@@ -2,17 +2,6 @@
 # cagen dataset: info, check and split of a small data set, and their errors.
 source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 
-# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
-refused() {
-    local status=$1 text=$2 got=0
-    shift 2
-    "$CAGEN" dataset "$@" >out 2>err || got=$?
-    if [ "$got" != "$status" ] || [ -s out ] || [ "$(wc -l <err)" != 1 ] ||
-        ! grep -qF -- "$text" err; then
-        cat out err
-        fail "dataset $*: status $got, expected $status and \"$text\""
-    fi
-}
 
 for i in 0 1 2; do
     draw_picture set/nut/train/good/$i.ppm 12 8 "$i"
@@ -65,14 +54,14 @@ is "last line" "$(tail -1 found)" '5 problems in 5 images'
 is "last JSON line" "$(tail -1 found)" '{"layout":"mvtec","images":5,"problems":5}'
 is "names alone" "$("$CAGEN" dataset check --names set | tail -1)" '2 problems in 5 images'
 
-refused 2 'unknown command "chekc"' chekc
-refused 2 'one folder is needed' info
-refused 2 'one folder is needed' check set set
-refused 2 'unknown layout "imagenet"' info --layout imagenet set
-refused 2 '--out FILE is missing' split set
-refused 2 '--shots must be' split set -k 0 -o x.json
-refused 1 'absent: cannot open' check absent
-refused 1 'no images found' info "$CAGEN_SOURCE_DIR/cmake"
+refused 2 'unknown command "chekc"' "$CAGEN" dataset chekc
+refused 2 'one folder is needed' "$CAGEN" dataset info
+refused 2 'one folder is needed' "$CAGEN" dataset check set set
+refused 2 'unknown layout "imagenet"' "$CAGEN" dataset info --layout imagenet set
+refused 2 '--out FILE is missing' "$CAGEN" dataset split set
+refused 2 '--shots must be' "$CAGEN" dataset split set -k 0 -o x.json
+refused 1 'absent: cannot open' "$CAGEN" dataset check absent
+refused 1 'no images found' "$CAGEN" dataset info "$CAGEN_SOURCE_DIR/cmake"
 echo '[' >aliases.json
-refused 1 'aliases.json: not valid JSON' split set -o x.json --aliases aliases.json
+refused 1 'aliases.json: not valid JSON' "$CAGEN" dataset split set -o x.json --aliases aliases.json
 [ ! -e x.json ] || fail "a split file after an error"

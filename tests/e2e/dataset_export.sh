@@ -30,18 +30,12 @@ is "YOLO tree" "$(cd yolo-seg && find . -name '*.txt' | sort | tr '\n' ' ')" \
 
 echo "== the same export again is done at once; another one is refused"
 is "again" "$(export_set --to mvtec --out mvtec 2>/dev/null)" "mvtec: 5 images, 1 masks (5 were there)"
-refused() { # CODE PATTERN ARGUMENT...
-    local code=0
-    export_set "${@:3}" >stdout 2>stderr || code=$?
-    is "exit code of export ${*:3}" "$code" "$1"
-    grep -q -- "$2" stderr || fail "export ${*:3}: $(cat stderr)"
-}
-refused 2 "mvtec: holds another export" --to btad --out mvtec
-refused 2 "set: is not empty" --to mvtec --out set
-refused 2 "unknown format \"voc\"; there are mvtec, btad" --to voc --out voc
-refused 2 "--to FORMAT is needed" --out nothing
-refused 2 "only coco and yolo-seg" --to mvtec --split train --out nothing
-refused 1 "nothing to export as triplet" --to triplet --out nothing
+refused 2 "mvtec: holds another export" export_set --to btad --out mvtec
+refused 2 "set: is not empty" export_set --to mvtec --out set
+refused 2 "unknown format \"voc\"; there are mvtec, btad" export_set --to voc --out voc
+refused 2 "--to FORMAT is needed" export_set --out nothing
+refused 2 "only coco and yolo-seg" export_set --to mvtec --split train --out nothing
+refused 1 "nothing to export as triplet" export_set --to triplet --out nothing
 [ ! -e nothing ] || fail "a refused export left a folder"
 
 echo "== a lost mask is told"

@@ -6,16 +6,14 @@ source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 
 "$CAGEN" dataset make --categories hex_nut --size 64 --train 8 --test-good 3 --per-defect 2 --out data -q >/dev/null
 steps=30
-train() { # OUT OPTION...
-    "$CAGEN" detect train --data data --size 64 --width 4 --steps $steps --batch 2 --lr 2e-3 --dtype f32 --out "$@"
-}
+training=(detect train --data data --size 32 --width 4 --batch 2 --lr 2e-3 --dtype f32)
 test_it() { # MODEL OPTION...
     "$CAGEN" detect test --data data --dtype f32 --model "$@"
 }
 
 echo "== the plan is told before anything is made"
 train planned --plan >stdout 2>stderr
-grep -q "hex_nut: 7 normal images of 64x64, 1 held out; synthesis: draem (no --textures: other normal" stderr || fail "$(cat stderr)"
+grep -q "hex_nut: 7 normal images of 32x32, 1 held out; synthesis: draem (no --textures: other normal" stderr || fail "$(cat stderr)"
 grep -q "30 steps of 2" stderr && grep -q "^97109 parameters are trained" stderr || fail "$(cat stderr)"
 [ ! -e planned ] || fail "--plan made a folder"
 
@@ -43,33 +41,12 @@ echo "== activations computed again give the same statistics and losses"
 steps=5 train again --threads 1 --recompute "${short[@]}" >/dev/null
 same_files once/state.safetensors again/state.safetensors
 
-# start OUT OPTION...: trains in the background, in $pid, and returns after a step or two.
-start() {
-    "$CAGEN" detect train --data data --size 64 --width 4 --steps $steps --batch 2 --lr 2e-3 --dtype f32 \
-        --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
-    pid=$!
-    await_step "$1"
-}
-resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
-    train "$1" --threads 1 --resume >stdout 2>stderr
-    same_files "$1/state.safetensors" undisturbed/state.safetensors
-    same_files "$1/discriminative.safetensors" undisturbed/discriminative.safetensors
-}
+echo "== Ctrl-C saves the state, running statistics of the last whole step included; a killed run goes on from its last one"
+can_be_interrupted undisturbed discriminative.safetensors reconstructive.safetensors
 
-echo "== Ctrl-C saves the state, running statistics of the last whole step included"
-start stopped --save-minutes 0
-kill -INT $pid
-status=0
-wait $pid || status=$?
-is "exit status" $status 130
-tail -n1 stopped.stderr | grep -q "the state is saved, --resume goes on" || fail "$(tail -n1 stopped.stderr)"
-resumed stopped
-
-echo "== a killed run goes on from its last state"
-start killed --save-minutes 0.00001
-kill -KILL $pid
-wait $pid 2>/dev/null || true
-resumed killed
+echo "== a loss that is not finite, a full disk: the last state stays"
+stops_at_nan undisturbed
+stops_at_full_disk undisturbed
 
 echo "== every synthesis trains"
 mkdir -p textures
@@ -77,14 +54,14 @@ draw_picture textures/a.ppm 40 50 3
 for name in cutpaste scar cutpaste-union nsa memseg none; do
     steps=1 train by-$name --validation 0 --synthesis $name -q >/dev/null
 done
-steps=1 train by-texture --validation 0 --textures textures -q >/dev/null
+steps=1 train by-texture --validation 0 --textures textures --size 64 -q >/dev/null
 ! cmp -s by-cutpaste/discriminative.safetensors by-scar/discriminative.safetensors || fail "scar is cutpaste"
 
 echo "== generated images take the place of normal ones, in three readings"
 "$CAGEN" augment --method cutpaste --normal data/hex_nut/train/good --category hex_nut --count 4 --out made -q >/dev/null
 for name in set draw anomalous; do
     steps=1 train replaced-$name --validation 0 --synthetic made --ratio 0.5 --replace $name >/dev/null 2>stderr
-    grep -q "8 normal images of 64x64, 4 generated ones ($name, 0.5)" stderr || fail "$(cat stderr)"
+    grep -q "8 normal images of 32x32, 4 generated ones ($name, 0.5)" stderr || fail "$(cat stderr)"
 done
 
 echo "== a test prints measures and writes maps that cagen metrics reads"
@@ -97,6 +74,11 @@ same_files table table2
 echo "== a test is the same for any number of threads"
 test_it undisturbed --mode draem --format csv --threads 1 >table1 2>/dev/null
 same_files table table1
+
+echo "== in JSON stands what was tested"
+test_it undisturbed --mode draem --json >json 2>/dev/null
+grep -q '^{"detector":{"network":"draem","width":4,"size":32,"category":"hex_nut","threshold":0\.[0-9]*},"rows":\[' json ||
+    fail "$(cat json)"
 
 echo "== a threshold is chosen without real defects, told and taken"
 grep -q '"threshold": {' undisturbed/config.json || fail "no threshold"
@@ -127,17 +109,9 @@ got=$("$CAGEN" detect run --model undisturbed --json --dtype f32 data/hex_nut/te
 awk -v a="$want" -v b="$(grep -o '"score":[0-9.e-]*' <<<"$got" | cut -d: -f2)" \
     'BEGIN { d = a - b; exit !(d < 1e-7 && d > -1e-7) }' || fail "score $got instead of $want"
 
-# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
-refused() {
-    local status=0
-    "${@:4}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status "$2"
-    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
-    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
-}
 echo "== the original's pair of files is a detector too"
 cp -r undisturbed large
-sed -i 's/"size": 64/"size": 256/' large/config.json
+sed -i 's/"size": 32/"size": 256/' large/config.json
 cp undisturbed/reconstructive.safetensors pair.pckl
 cp undisturbed/discriminative.safetensors pair_seg.pckl
 for model in large pair.pckl; do
@@ -147,31 +121,31 @@ is "lines" "$(wc -l <large.rows)" 2
 same_files large.rows pair.pckl.rows
 
 echo "== what cannot be is told in one line"
-refused "no data" 1 "nowhere" train refused --data nowhere
-refused "size" 2 "--size must be a multiple of 32" train refused --size 70
-refused "width" 2 "--width must be an even number" train refused --width 3
-refused "synthesis" 2 'unknown --synthesis "magic"' train refused --synthesis magic
-refused "ratio" 2 "--ratio must be above 0" train refused --ratio 1.5
-refused "validation" 2 "--validation must be at least 0 and below 1" train refused --validation 1
-refused "false alarms" 2 "--false-alarms must be 0 to 1" train refused --false-alarms 2
-refused "replace" 2 "--replace needs --synthetic" train refused --replace set
-refused "textures" 2 "--synthesis scar uses no --textures" train refused --synthesis scar --textures textures
-refused "no manifest" 1 "manifest.jsonl" train refused --synthetic data/hex_nut
-refused "category" 1 'no category "gear"' train refused --category gear
-refused "another seed" 2 "was begun with --seed 0" train stopped --resume --seed 7
-refused "another width" 1 "other parameters" train stopped --resume --width 6
-refused "no model" 1 "nothing/config.json" test_it nothing
+refused 1 "nowhere" train refused -q --data nowhere
+refused 2 "--size must be a multiple of 32" train refused -q --size 70
+refused 2 "--width must be an even number" train refused -q --width 3
+refused 2 'unknown --synthesis "magic"' train refused -q --synthesis magic
+refused 2 "--ratio must be above 0" train refused -q --ratio 1.5
+refused 2 "--validation must be at least 0 and below 1" train refused -q --validation 1
+refused 2 "--false-alarms must be 0 to 1" train refused -q --false-alarms 2
+refused 2 "--replace needs --synthetic" train refused -q --replace set
+refused 2 "--synthesis scar uses no --textures" train refused -q --synthesis scar --textures textures
+refused 1 "manifest.jsonl" train refused -q --synthetic data/hex_nut
+refused 1 'no category "gear"' train refused -q --category gear
+refused 2 "was begun with --seed 0" train undisturbed -q --resume --seed 7
+refused 1 "other parameters" train undisturbed -q --resume --width 6
+refused 1 "nothing/config.json" test_it nothing
 mkdir broken
 cp undisturbed/* broken/
 head -c 1000 undisturbed/reconstructive.safetensors >broken/reconstructive.safetensors
-refused "half a file" 1 "broken/reconstructive.safetensors" test_it broken
+refused 1 "broken/reconstructive.safetensors" test_it broken
 cp undisturbed/reconstructive.safetensors broken/
 sed -i 's/"reconstructive_width": 4/"reconstructive_width": 6/' broken/config.json
-refused "another shape" 1 "encoder.block1.0.weight is [4, 3, 3, 3] instead of [6, 3, 3, 3]" test_it broken
+refused 1 "encoder.block1.0.weight is [4, 3, 3, 3] instead of [6, 3, 3, 3]" test_it broken
 cp pair.pckl alone.pckl
-refused "half a pair" 1 "alone_seg.pckl" test_it alone.pckl
+refused 1 "alone_seg.pckl" test_it alone.pckl
 cp undisturbed/state.safetensors other.pckl
 printf "%b" "\\x08\\0\\0\\0\\0\\0\\0\\0{}      " >other_seg.pckl
-refused "no detector" 1 "not the weights of a DRAEM detector with its second file" test_it other.pckl
-refused "no image" 1 "nowhere.png" "$CAGEN" detect run --model undisturbed nowhere.png
-refused "no test images" 1 'no test images of category "gear"' test_it undisturbed --category gear
+refused 1 "not the weights of a DRAEM detector with its second file" test_it other.pckl
+refused 1 "nowhere.png" "$CAGEN" detect run -q --model undisturbed nowhere.png
+refused 1 'no test images of category "gear"' test_it undisturbed --category gear

@@ -7,19 +7,9 @@ source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 "$CAGEN" dataset make --categories hex_nut --size 64 --train 8 --test-good 3 --per-defect 2 --out data -q >/dev/null
 steps=16
 options=(--data data --size 64 --batch 2 --lr 2e-3 --dtype f32)
-train() { # OUT OPTION...
-    "$CAGEN" detect train "${options[@]}" --network unet --width 4 --steps $steps --out "$@"
-}
+training=(detect train "${options[@]}" --network unet --width 4)
 test_it() { # MODEL OPTION...
     "$CAGEN" detect test --data data --dtype f32 --model "$@"
-}
-# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
-refused() {
-    local status=0
-    "${@:4}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status "$2"
-    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
-    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
 }
 
 echo "== the plan tells the network and its parameters"
@@ -45,16 +35,12 @@ echo "== the number of threads changes nothing, computing again neither"
 train threads --threads 2 --recompute -q >/dev/null
 same_files undisturbed/state.safetensors threads/state.safetensors
 
-echo "== a killed run goes on from its last state, to the same bytes"
-"$CAGEN" detect train "${options[@]}" --network unet --width 4 --steps $steps --threads 1 --json \
-    --save-minutes 0.00001 --out killed >killed.stdout 2>killed.stderr &
-pid=$!
-await_step killed
-kill -KILL $pid
-wait $pid 2>/dev/null || true
-train killed --threads 1 --resume -q >/dev/null
-same_files killed/state.safetensors undisturbed/state.safetensors
-same_files killed/model.safetensors undisturbed/model.safetensors
+echo "== stopped or killed it goes on, to the same bytes"
+can_be_interrupted undisturbed model.safetensors
+
+echo "== a loss that is not finite, a full disk: the last state stays"
+stops_at_nan undisturbed
+stops_at_full_disk undisturbed
 
 echo "== other syntheses train it, and generated images in three readings"
 steps=1 train by-cutpaste --validation 0 --synthesis cutpaste -q >/dev/null
@@ -71,6 +57,8 @@ grep -q "chosen without real defects: finds .* the best for this test set" stder
 [ -s overlays/hex_nut/test/crack/000.png ] || fail "no overlay"
 "$CAGEN" metrics --maps maps --data data --mode draem --format csv >table2
 same_files table table2
+test_it undisturbed --mode draem --format json 2>/dev/null | grep -q '^{"detector":{"network":"unet","width":4,"size":64,' ||
+    fail "no network in the JSON"
 "$CAGEN" detect run --model undisturbed --dtype f32 data/hex_nut/test/crack >rows 2>stderr
 is "lines" "$(wc -l <rows)" 2
 grep -q "chosen on made anomalies" stderr || fail "$(cat stderr)"
@@ -84,7 +72,7 @@ evaluate table-unet --network unet --width 4 >stdout 2>/dev/null
 grep -q "The detectors are U-Nets that see the picture alone" stdout || fail "$(cat stdout)"
 ! grep -q "paper:" stdout || fail "DRAEM's published figures beside a U-Net's"
 grep -q '"network": "unet"' table-unet/cells/hex_nut/draem/0.json || fail "no network in the settings"
-refused "another network" 2 'was made with "network" "unet", not nothing' evaluate table-unet --width 4
+refused 2 'was made with "network" "unet", not nothing' evaluate table-unet -q --width 4
 
 echo "== what cannot be measured is undefined, with the reason"
 cp -r data good-only
@@ -127,20 +115,20 @@ cp undisturbed/*.* broken/
 sed -i 's/"width": 4/"width": 5/' broken/config.json
 ! "$CAGEN" info broken >stdout || fail "a detector of another width is sound"
 grep -q "problem: encoder_segment.block1.0.weight is \[4, 3, 3, 3\] instead of \[5, 3, 3, 3\]" stdout || fail "$(cat stdout)"
-refused "nothing known" 1 "none of a U-Net, ControlNet, VAE, CLIP text encoder, detector or classifier" \
+refused 1 "none of a U-Net, ControlNet, VAE, CLIP text encoder, detector or classifier" \
     "$CAGEN" info undisturbed/state.safetensors
 
 echo "== what cannot be is told in one line"
-refused "network" 2 "--network is draem or unet" train refused --network resnet
-refused "width" 2 "--width must be 1 to 1024" train refused --width 0
-refused "DRAEM's width" 2 "--width must be an even number" train refused --network draem --width 3
-refused "evaluate's network" 2 "evaluate: --network is draem or unet" evaluate x --network resnet
-refused "another network's state" 1 "other parameters" train draem --resume
-refused "another shape" 1 "encoder_segment.block1.0.weight is [4, 3, 3, 3] instead of [5, 3, 3, 3]" test_it broken
+refused 2 "--network is draem or unet" train refused -q --network resnet
+refused 2 "--width must be 1 to 1024" train refused -q --width 0
+refused 2 "--width must be an even number" train refused -q --network draem --width 3
+refused 2 "evaluate: --network is draem or unet" evaluate x -q --network resnet
+refused 1 "other parameters" train draem -q --resume
+refused 1 "encoder_segment.block1.0.weight is [4, 3, 3, 3] instead of [5, 3, 3, 3]" test_it broken
 sed -i 's/UNetSegmenter/UNet2DConditionModel/' broken/config.json
-refused "another model" 1 "no detector" test_it broken
+refused 1 "no detector" test_it broken
 cp undisturbed/config.json broken/
 head -c 1000 undisturbed/model.safetensors >broken/model.safetensors
-refused "half a file" 1 "broken/model.safetensors" test_it broken
-refused "half a DRAEM" 1 "the second file of a DRAEM detector" test_it draem/discriminative.safetensors
-refused "a classifier" 1 "nor those of a U-Net" test_it classifier/model.safetensors
+refused 1 "broken/model.safetensors" test_it broken
+refused 1 "the second file of a DRAEM detector" test_it draem/discriminative.safetensors
+refused 1 "nor those of a U-Net" test_it classifier/model.safetensors

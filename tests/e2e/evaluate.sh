@@ -103,16 +103,8 @@ draw_picture textures/a.ppm 40 50 3
 grep -q "^| category | draem | draem+mine:0.5 | draem+mine:1 | cutpaste |$" stdout || fail "$(cat stdout)"
 [ -s sweep/ratio.svg ] && [ -s sweep/ratio.png ] || fail "no chart"
 
-# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
-refused() {
-    local status=0
-    "${@:4}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status "$2"
-    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
-    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
-}
 echo "== what was made with other settings is refused, or made anew"
-steps=5 refused "other steps" 2 'was made with "steps" 4, not 5; --redo makes it anew' evaluate undisturbed
+steps=5 refused 2 'was made with "steps" 4, not 5; --redo makes it anew' evaluate undisturbed -q
 steps=5 evaluate one --only leather/cutpaste/1 --redo -q
 ! cmp -s undisturbed/cells/leather/cutpaste/1.json one/cells/leather/cutpaste/1.json || fail "not made anew"
 
@@ -136,23 +128,23 @@ grep -q "undefined: no good images" stdout || fail "$(cat stdout)"
 grep -q "means over 1 seed\.$" stdout || fail "$(cat stdout)"
 
 echo "== what cannot be is told in one line"
-refused "no data" 2 "--data DIR is missing" "$CAGEN" evaluate --out x
-refused "no such folder" 1 "nowhere" evaluate x --data nowhere
-refused "method" 2 'method "magic": it must begin with draem' evaluate x --methods magic
-refused "source" 2 'there is no source "cagen"; --synthetic cagen=DIR' evaluate x --methods draem+cagen
-refused "ratio" 2 "--ratio is numbers from 0 to 1" evaluate x --ratio 0.3,2
-refused "seeds" 2 "--seeds are whole numbers" evaluate x --seeds 0,a
-refused "seed twice" 2 "--seeds has 1 twice" evaluate x --seeds 1,1
-refused "size" 2 "--size must be a multiple of 32" evaluate x --size 40
-refused "category" 1 'category "gear": there is no such category' evaluate x --categories gear
-refused "nothing to test" 1 "no category has both" "$CAGEN" evaluate --data data/hex_nut/train --out x
-refused "no manifest" 1 "manifest.jsonl" evaluate x --synthetic data --methods draem+cagen --jobs 1
-refused "no textures" 1 "nowhere: no such folder of textures" evaluate x --textures nowhere
-refused "name" 2 "NAME=DIR" evaluate x --synthetic 9=data
-refused "only" 2 "--only a/b/0 is none of the cells" evaluate x --only a/b/0
-refused "no split" 2 "--split FILE is needed" "$CAGEN" evaluate --data data --methods draem+crop-paste --out x
-refused "a cell's failure" 1 "hex_nut/draem+cagen:0.3/0: " evaluate x --synthetic data --methods draem+cagen --categories hex_nut --seeds 0 --jobs 2
+refused 2 "--data DIR is missing" "$CAGEN" evaluate --out x
+refused 1 "nowhere" evaluate x -q --data nowhere
+refused 2 'method "magic": it must begin with draem' evaluate x -q --methods magic
+refused 2 'there is no source "cagen"; --synthetic cagen=DIR' evaluate x -q --methods draem+cagen
+refused 2 "--ratio is numbers from 0 to 1" evaluate x -q --ratio 0.3,2
+refused 2 "--seeds are whole numbers" evaluate x -q --seeds 0,a
+refused 2 "--seeds has 1 twice" evaluate x -q --seeds 1,1
+refused 2 "--size must be a multiple of 32" evaluate x -q --size 40
+refused 1 'category "gear": there is no such category' evaluate x -q --categories gear
+refused 1 "no category has both" "$CAGEN" evaluate --data data/hex_nut/train -q --out x
+refused 1 "manifest.jsonl" evaluate x -q --synthetic data --methods draem+cagen --jobs 1
+refused 1 "nowhere: no such folder of textures" evaluate x -q --textures nowhere
+refused 2 "NAME=DIR" evaluate x -q --synthetic 9=data
+refused 2 "--only a/b/0 is none of the cells" evaluate x -q --only a/b/0
+refused 2 "--split FILE is needed" "$CAGEN" evaluate --data data --methods draem+crop-paste --out x
+refused 1 "hex_nut/draem+cagen:0.3/0: " evaluate x -q --synthetic data --methods draem+cagen --categories hex_nut --seeds 0 --jobs 2
 mkdir -p broken/cells/hex_nut/draem
 cp undisturbed/cells/hex_nut/draem/0.* broken/cells/hex_nut/draem/
 head -c 200 undisturbed/cells/hex_nut/draem/0.json >broken/cells/hex_nut/draem/0.json
-refused "half a result" 1 "broken/cells/hex_nut/draem/0.json" evaluate broken
+refused 1 "broken/cells/hex_nut/draem/0.json" evaluate broken -q

@@ -91,40 +91,29 @@ make_npy b.npy 8 90
     --out files >/dev/null
 grep -q '"name":"b","path":"b.npy","count":8' files/figure4.json || fail "features of a file"
 
-# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
-refused() {
-    local status=$1 text=$2 got=0
-    shift 2
-    "$CAGEN" figure -q "$@" >out 2>err || got=$?
-    if [ "$got" != "$status" ] || [ -s out ] || [ "$(wc -l <err)" != 1 ] ||
-        ! grep -qF -- "$text" err; then
-        cat out err
-        fail "figure $*: status $got, expected $status and \"$text\""
-    fi
-}
-refused 2 "which figure" 3 --group a=cut
-refused 2 "--group NAME=PATH is needed" 4
-refused 2 "NAME=PATH" 1 --group cut
-refused 2 "--thumbnails" 4 --group a=cut --thumbnails 4
-refused 2 "one --group" 2 --group a=cut --group b=scar
-refused 2 "shows pictures" 1 --group a=a.npy
-refused 2 "too few for a perplexity" 4 --group a=cut --real drawn --perplexity 30
-refused 1 "no normal image and mask with results for two prompts" 2 --group a=cut
-refused 1 "no defective images of category bolt" 4 --group a=cut --category bolt
-refused 1 "nowhere" 4 --group a=nowhere
-refused 1 "not a safetensors file" 4 --group a=cut --features four1/figure4.json
-refused 1 "x has 2 features for each picture, but b has 768" 4 --group b=cut --group x=a.npy
+refused 2 "which figure" "$CAGEN" figure -q 3 --group a=cut
+refused 2 "--group NAME=PATH is needed" "$CAGEN" figure -q 4
+refused 2 "NAME=PATH" "$CAGEN" figure -q 1 --group cut
+refused 2 "--thumbnails" "$CAGEN" figure -q 4 --group a=cut --thumbnails 4
+refused 2 "one --group" "$CAGEN" figure -q 2 --group a=cut --group b=scar
+refused 2 "shows pictures" "$CAGEN" figure -q 1 --group a=a.npy
+refused 2 "too few for a perplexity" "$CAGEN" figure -q 4 --group a=cut --real drawn --perplexity 30
+refused 1 "no normal image and mask with results for two prompts" "$CAGEN" figure -q 2 --group a=cut
+refused 1 "no defective images of category bolt" "$CAGEN" figure -q 4 --group a=cut --category bolt
+refused 1 "nowhere" "$CAGEN" figure -q 4 --group a=nowhere
+refused 1 "not a safetensors file" "$CAGEN" figure -q 4 --group a=cut --features four1/figure4.json
+refused 1 "x has 2 features for each picture, but b has 768" "$CAGEN" figure -q 4 --group b=cut --group x=a.npy
 mkdir broken
 cp -r cut/. broken
 head -c 100 cut/hex_nut/test/cutpaste/003.png >broken/hex_nut/test/cutpaste/003.png
-refused 1 "broken/hex_nut/test/cutpaste/003.png" 4 --group a=broken --real drawn --perplexity 3
-refused 1 "broken/hex_nut/test/cutpaste/003.png" 1 --group a=broken --rows 12 --cell 32
+refused 1 "broken/hex_nut/test/cutpaste/003.png" "$CAGEN" figure -q 4 --group a=broken --real drawn --perplexity 3
+refused 1 "broken/hex_nut/test/cutpaste/003.png" "$CAGEN" figure -q 1 --group a=broken --rows 12 --cell 32
 mkdir nothing
-refused 1 "nothing" 4 --group a=nothing
-refused 1 "cut/manifest.jsonl/x: cannot create" 4 --group a=cut --out cut/manifest.jsonl/x
+refused 1 "nothing" "$CAGEN" figure -q 4 --group a=nothing
+refused 1 "cut/manifest.jsonl/x: cannot create" "$CAGEN" figure -q 4 --group a=cut --out cut/manifest.jsonl/x
 mkdir -p taken/figure4.png
-refused 1 "taken/figure4.png: cannot write" 4 --group a=cut --out taken
+refused 1 "taken/figure4.png: cannot write" "$CAGEN" figure -q 4 --group a=cut --out taken
 { head -c 128 a.npy && printf '\0\0\300\177' && tail -c +133 a.npy; } >nan.npy
-refused 1 "nan.npy: row 0 has NaN" 4 --group a=nan.npy
+refused 1 "nan.npy: row 0 has NaN" "$CAGEN" figure -q 4 --group a=nan.npy
 : >empty.npy
-refused 1 "empty.npy" 4 --group a=empty.npy
+refused 1 "empty.npy" "$CAGEN" figure -q 4 --group a=empty.npy

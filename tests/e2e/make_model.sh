@@ -4,21 +4,12 @@
 set -euo pipefail
 source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 
-mkdir -p sizes/unet sizes/text_encoder
+small_sizes sizes
 cat >sizes/vae.json <<'END'
 {"_class_name": "AutoencoderKL", "block_out_channels": [8, 16], "layers_per_block": 1,
  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"],
  "norm_num_groups": 4, "latent_channels": 4, "sample_size": 64}
-END
-cat >sizes/unet/config.json <<'END'
-{"block_out_channels": [16, 32], "cross_attention_dim": 24, "layers_per_block": 1,
- "norm_num_groups": 8, "attention_head_dim": 4,
- "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
- "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"]}
-END
-cat >sizes/text_encoder/config.json <<'END'
-{"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
 END
 make_model() {
     STEPS=2 WORK=$work/made RECIPE=$work/sizes "$CAGEN_SOURCE_DIR/scripts/make-model.sh" "$@" >stdout 2>stderr ||

@@ -2,17 +2,6 @@
 # cagen mask: masks for images and without, the same bytes again, and its errors.
 source "$CAGEN_SOURCE_DIR/tests/support/e2e.bash"
 
-# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
-refused() {
-    local status=$1 text=$2 got=0
-    shift 2
-    "$CAGEN" mask "$@" >out.txt 2>err.txt || got=$?
-    if [ "$got" != "$status" ] || [ -s out.txt ] || [ "$(wc -l <err.txt)" != 1 ] ||
-        ! grep -qF -- "$text" err.txt; then
-        cat out.txt err.txt
-        fail "mask $*: status $got, expected $status and \"$text\""
-    fi
-}
 
 # draw_part FILE.ppm: a dark disc on light, grainy ground.
 draw_part() {
@@ -75,22 +64,22 @@ foreground_is object
 "$CAGEN" mask -q --shape library --library objects --size 200x160 --count 4 --out real >out.txt
 is "real masks" "$(ls real | wc -l)" 4
 
-refused 2 '--out is missing' --size 64x64
-refused 2 'one of --normal and --size' --out x
-refused 2 'one of --normal and --size' --out x --size 64x64 --normal parts
-refused 2 '--size must be' --out x --size 64
-refused 2 '--size must be' --out x --size 64x64x3
-refused 2 '--size must be' --out x --size 64x99999
-refused 2 'no shape "star"' --out x --size 64x64 --shape star
-refused 2 'no parameter "colour"' --out x --size 64x64 --shape blob:colour=3
-refused 2 'needs --library' --out x --size 64x64 --shape library
-refused 2 '--count' --out x --size 64x64 --count 0
-refused 2 '--min-area' --out x --size 64x64 --min-area 0.5 --max-area 0.1
-refused 2 'mask 0: no mask fits' --out x --size 64x64 --min-area 0.99
-refused 1 'absent' --out x --normal absent
-refused 1 'object.pgm: 96x80, but the masks are 64x64' --out x --size 64x64 --allowed object.pgm
-refused 1 'no mask of the object for parts/1.ppm' --out x --normal parts --foreground parts
-refused 1 'nowhere.png' --out x --normal parts --foreground nowhere.png
+refused 2 '--out is missing' "$CAGEN" mask --size 64x64
+refused 2 'one of --normal and --size' "$CAGEN" mask --out x
+refused 2 'one of --normal and --size' "$CAGEN" mask --out x --size 64x64 --normal parts
+refused 2 '--size must be' "$CAGEN" mask --out x --size 64
+refused 2 '--size must be' "$CAGEN" mask --out x --size 64x64x3
+refused 2 '--size must be' "$CAGEN" mask --out x --size 64x99999
+refused 2 'no shape "star"' "$CAGEN" mask --out x --size 64x64 --shape star
+refused 2 'no parameter "colour"' "$CAGEN" mask --out x --size 64x64 --shape blob:colour=3
+refused 2 'needs --library' "$CAGEN" mask --out x --size 64x64 --shape library
+refused 2 '--count' "$CAGEN" mask --out x --size 64x64 --count 0
+refused 2 '--min-area' "$CAGEN" mask --out x --size 64x64 --min-area 0.5 --max-area 0.1
+refused 2 'mask 0: no mask fits' "$CAGEN" mask --out x --size 64x64 --min-area 0.99
+refused 1 'absent' "$CAGEN" mask --out x --normal absent
+refused 1 'object.pgm: 96x80, but the masks are 64x64' "$CAGEN" mask --out x --size 64x64 --allowed object.pgm
+refused 1 'no mask of the object for parts/1.ppm' "$CAGEN" mask --out x --normal parts --foreground parts
+refused 1 'nowhere.png' "$CAGEN" mask --out x --normal parts --foreground nowhere.png
 printf 'P6 9 9 255\nshort' >broken.ppm
-refused 1 'broken.ppm' --out x --normal broken.ppm
+refused 1 'broken.ppm' "$CAGEN" mask --out x --normal broken.ppm
 [ -z "$(ls x 2>/dev/null)" ] || fail "failures left files"

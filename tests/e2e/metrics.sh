@@ -67,39 +67,28 @@ rm alone/nut/ground_truth/hole/001_mask.pgm
 is "no mask" "$("$CAGEN" metrics -q --maps maps --data alone --mode draem 2>/dev/null | tail -1)" \
     '(2) undefined: 1 of 3 images have no mask (the first: maps/nut/hole/001.pgm)'
 
-# refused STATUS TEXT ARGUMENT...: fails with STATUS, nothing on stdout, one line with TEXT on stderr.
-refused() {
-    local status=$1 text=$2 got=0
-    shift 2
-    "$CAGEN" metrics -q "$@" >out 2>err || got=$?
-    if [ "$got" != "$status" ] || [ -s out ] || [ "$(wc -l <err)" != 1 ] ||
-        ! grep -qF -- "$text" err; then
-        cat out err
-        fail "metrics $*: status $got, expected $status and \"$text\""
-    fi
-}
 both=(--maps maps --data set)
-refused 2 '--maps DIR is missing' --data set
-refused 2 'one of --data and --masks' --maps maps
-refused 2 'one of --data and --masks' "${both[@]}" --masks masks
-refused 2 '--split and --layout need --data' --maps flat --masks masks --split shots.json
-refused 2 '--mode knows strict, draem, anomalib, not "official"' "${both[@]}" --mode draem,official
-refused 2 'unknown format "html"' "${both[@]}" --format html
-refused 2 '--bootstrap can be' "${both[@]}" --bootstrap -1
-refused 2 '--seed must not' "${both[@]}" --seed -1
-refused 2 '--fpr-limit must' "${both[@]}" --fpr-limit 0
-refused 2 '--fpr-limit must' "${both[@]}" --fpr-limit nan
-refused 2 '--curves can be' "${both[@]}" --curves 3 --format json
-refused 2 '--curves needs --format json' "${both[@]}" --curves 100
-refused 1 'absent: cannot be listed' --maps absent --data set
-refused 1 'absent: cannot open' --maps maps --data absent
-refused 1 'absent: cannot be listed' --maps maps --masks absent
-refused 1 'no test images of bolt' "${both[@]}" --category bolt
-refused 1 'shots.json' "${both[@]}" --split absent/shots.json
+refused 2 '--maps DIR is missing' "$CAGEN" metrics -q --data set
+refused 2 'one of --data and --masks' "$CAGEN" metrics -q --maps maps
+refused 2 'one of --data and --masks' "$CAGEN" metrics -q "${both[@]}" --masks masks
+refused 2 '--split and --layout need --data' "$CAGEN" metrics -q --maps flat --masks masks --split shots.json
+refused 2 '--mode knows strict, draem, anomalib, not "official"' "$CAGEN" metrics -q "${both[@]}" --mode draem,official
+refused 2 'unknown format "html"' "$CAGEN" metrics -q "${both[@]}" --format html
+refused 2 '--bootstrap can be' "$CAGEN" metrics -q "${both[@]}" --bootstrap -1
+refused 2 '--seed must not' "$CAGEN" metrics -q "${both[@]}" --seed -1
+refused 2 '--fpr-limit must' "$CAGEN" metrics -q "${both[@]}" --fpr-limit 0
+refused 2 '--fpr-limit must' "$CAGEN" metrics -q "${both[@]}" --fpr-limit nan
+refused 2 '--curves can be' "$CAGEN" metrics -q "${both[@]}" --curves 3 --format json
+refused 2 '--curves needs --format json' "$CAGEN" metrics -q "${both[@]}" --curves 100
+refused 1 'absent: cannot be listed' "$CAGEN" metrics -q --maps absent --data set
+refused 1 'absent: cannot open' "$CAGEN" metrics -q --maps maps --data absent
+refused 1 'absent: cannot be listed' "$CAGEN" metrics -q --maps maps --masks absent
+refused 1 'no test images of bolt' "$CAGEN" metrics -q "${both[@]}" --category bolt
+refused 1 'shots.json' "$CAGEN" metrics -q "${both[@]}" --split absent/shots.json
 mkdir empty
-refused 1 'empty: no maps (png tif tiff pgm npy) in it' --maps empty --data set
-refused 1 'empty: no masks' --maps maps --masks empty
-refused 1 'No such file' "${both[@]}" -o absent/report.txt
+refused 1 'empty: no maps (png tif tiff pgm npy) in it' "$CAGEN" metrics -q --maps empty --data set
+refused 1 'empty: no masks' "$CAGEN" metrics -q --maps maps --masks empty
+refused 1 'No such file' "$CAGEN" metrics -q "${both[@]}" -o absent/report.txt
 
 # broken NAME TEXT: with the first map of a hole replaced by the file NAME.
 broken() {
@@ -107,7 +96,7 @@ broken() {
     cp -r maps bad
     rm bad/nut/hole/000.pgm
     cp "$1" bad/nut/hole/000."${1##*.}"
-    refused 1 "$2" --maps bad --data set
+    refused 1 "$2" "$CAGEN" metrics -q --maps bad --data set
 }
 header="{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)}"
 printf '\223NUMPY\1\0\72\0%s\n\0\0\200\77\0\0\300\177' "$header" >nan.npy
@@ -128,14 +117,14 @@ broken text.png '000.png: not an image'
 broken colour.png '000.png: 3 channels, but a map has one score'
 broken nothing.tiff '000.tiff: an empty file'
 rm bad/nut/hole/000.*
-refused 1 'bad: 1 of 6 test images of set have no map; the first is set/nut/test/hole/000.ppm' \
+refused 1 'bad: 1 of 6 test images of set have no map; the first is set/nut/test/hole/000.ppm' "$CAGEN" metrics -q \
     --maps bad --data set
 cp -r maps two
 cp maps/nut/hole/001.pgm two/nut/hole/001.png
-refused 1 'belongs to the same image as' --maps two --data set
+refused 1 'belongs to the same image as' "$CAGEN" metrics -q --maps two --data set
 draw_mask masks/ground_truth/hole/000_mask.pgm 16 16 0 0 8 8
 cp "$CAGEN" masks/ground_truth/hole/000_mask.pgm
-refused 1 '000_mask.pgm: not an image' --maps flat --masks masks
+refused 1 '000_mask.pgm: not an image' "$CAGEN" metrics -q --maps flat --masks masks
 
 # A map that belongs to nothing is told, and does no harm.
 cp -r maps more

@@ -11,13 +11,6 @@ sound() { # MODEL...: nothing is wrong with it, and it has this many networks
     "$CAGEN" info --json "$1" >info || fail "$1: $(cat info)"
     is "networks of $1" "$(wc -l <info)" "$2"
 }
-refused() { # STATUS WORDS OPTION...: fails with one line, and nothing is left of the output
-    local status=0
-    "$CAGEN" model convert -q "${@:3}" >stdout 2>stderr || status=$?
-    is "status of $*" "$status" "$1"
-    [ "$(wc -l <stderr)" = 1 ] && grep -qF -- "$2" stderr || fail "$*: $(cat stderr)"
-    [ ! -s stdout ] || fail "$*: $(cat stdout)"
-}
 names() { # FILE: names, types and shapes of its tensors
     head -c "$((8 + $(od -An -tu8 -N8 "$1")))" "$1" | tail -c +9 |
         grep -o '"[^"]*":{"dtype":"[A-Z0-9]*","shape":[^]]*\]'
@@ -99,23 +92,23 @@ is "index" "$(tr -d ' \n' <joined/model_index.json)" \
     '{"_class_name":"StableDiffusionPipeline","unet":["diffusers","UNet2DConditionModel"],"safety_checker":[null,null]}'
 
 echo "== what cannot be"
-refused 2 "one MODEL is needed" --out x
-refused 2 "--out is missing" model
-refused 2 "f32, f16 or bf16" model --out x --dtype f8
-refused 2 "joined: exists already" model --out joined
-refused 2 "half.safetensors: exists already" model --out half.safetensors
-refused 1 "absent: no such file or folder" absent --out x
-refused 1 "both/tokenizer/config.json: cannot open" both/tokenizer --out x
-refused 2 "holds no tokenizer" model.safetensors --out x
+refused 2 "one MODEL is needed" "$CAGEN" model convert -q --out x
+refused 2 "--out is missing" "$CAGEN" model convert -q model
+refused 2 "f32, f16 or bf16" "$CAGEN" model convert -q model --out x --dtype f8
+refused 2 "joined: exists already" "$CAGEN" model convert -q model --out joined
+refused 2 "half.safetensors: exists already" "$CAGEN" model convert -q model --out half.safetensors
+refused 1 "absent: no such file or folder" "$CAGEN" model convert -q absent --out x
+refused 1 "both/tokenizer/config.json: cannot open" "$CAGEN" model convert -q both/tokenizer --out x
+refused 2 "holds no tokenizer" "$CAGEN" model convert -q model.safetensors --out x
 mkdir empty
-refused 1 "no such folder" model.safetensors --config model --tokenizer absent --out empty
+refused 1 "no such folder" "$CAGEN" model convert -q model.safetensors --config model --tokenizer absent --out empty
 is "files in it" "$(find empty -type f)" ""
-refused 1 "needs --config" controlnet.safetensors --out sd15-sizes
+refused 1 "needs --config" "$CAGEN" model convert -q controlnet.safetensors --out sd15-sizes
 # 7e4 is 0x47 0x88 0xb8 0x00: more than f16 has.
 cp -r model large
 { head -c -4 model/vae/diffusion_pytorch_model.safetensors && printf '\000\270\210\107'; } \
     >large/vae/diffusion_pytorch_model.safetensors
-refused 1 "f16 cannot hold; convert to bf16 or f32" large --out large-f16 --dtype f16
+refused 1 "f16 cannot hold; convert to bf16 or f32" "$CAGEN" model convert -q large --out large-f16 --dtype f16
 is "an unfinished folder" "$(find large-f16 -name model_index.json)" ""
 convert large --out large-bf16 --dtype bf16
 

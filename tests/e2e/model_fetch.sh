@@ -42,13 +42,6 @@ fetched() { # ORG OPTION...: that works and gives the right files
     done
     is "unfinished files" "$(find "$HF_HOME" -path "*--$1--*" -name '*.incomplete')" ""
 }
-refused() { # STATUS WORDS ORG OPTION...
-    local status=0
-    fetch "${@:3}" || status=$?
-    is "status of $*: $(cat stderr)" "$status" "$1"
-    [ "$(wc -l <stderr)" = 1 ] && grep -qF -- "$2" stderr || fail "$*: $(cat stderr)"
-    [ ! -s stdout ] || fail "$*: $(cat stdout)"
-}
 want="./model_index.json ./scheduler/scheduler_config.json ./text_encoder/config.json
 ./text_encoder/model.safetensors ./tokenizer/merges.txt ./tokenizer/special_tokens_map.json
 ./tokenizer/tokenizer_config.json ./tokenizer/vocab.json ./unet/config.json ./unet/diffusion_pytorch_model.safetensors
@@ -84,7 +77,7 @@ same_pictures by-name by-folder
 echo "== without the network"
 HF_HUB_OFFLINE=1 fetched plain
 is "requests" "$(($(wc -l <requests) - before))" 1
-HF_HUB_OFFLINE=1 refused 1 "HF_HUB_OFFLINE forbids the network" other
+HF_HUB_OFFLINE=1 refused 1 "HF_HUB_OFFLINE forbids the network" fetch other
 
 echo "== choices"
 fetch plain --variant fp16 --out half
@@ -125,28 +118,28 @@ small=(--file README.md) # where the fault is what counts
 want="./README.md "
 fetched flaky "${small[@]}"
 is "requests for a file that is busy twice" "$(grep -c 'flaky/mini/resolve' requests)" 3
-refused 1 "status 500: something went wrong" broken "${small[@]}" --retries 1
+refused 1 "status 500: something went wrong" fetch broken "${small[@]}" --retries 1
 is "requests that always fail" "$(grep -c broken/mini requests)" 2
-HF_ENDPOINT=http://127.0.0.1:1 refused 1 "connect" plain "${small[@]}" --retries 0
-refused 1 "redirected more than" loop "${small[@]}"
+HF_ENDPOINT=http://127.0.0.1:1 refused 1 "connect" fetch plain "${small[@]}" --retries 0
+refused 1 "redirected more than" fetch loop "${small[@]}"
 
 echo "== not for everybody"
-refused 1 "terms accepted" gated "${small[@]}"
-HF_TOKEN=bad refused 1 "terms accepted first (status 403): do that on its page with the account" gated "${small[@]}"
+refused 1 "terms accepted" fetch gated "${small[@]}"
+HF_TOKEN=bad refused 1 "terms accepted first (status 403): do that on its page with the account" fetch gated "${small[@]}"
 HF_TOKEN=good fetched gated "${small[@]}"
-refused 1 "set HF_TOKEN" private "${small[@]}"
+refused 1 "set HF_TOKEN" fetch private "${small[@]}"
 printf 'good\n' >"$HF_HOME/token"
 fetched private "${small[@]}"
 rm "$HF_HOME/token"
-refused 1 "status 404" absent "${small[@]}"
-refused 1 "no such revision" plain --revision nosuch "${small[@]}"
-refused 1 "it has no file absent.txt" plain --file absent.txt
+refused 1 "status 404" fetch absent "${small[@]}"
+refused 1 "no such revision" fetch plain --revision nosuch "${small[@]}"
+refused 1 "it has no file absent.txt" fetch plain --file absent.txt
 
 echo "== hubs that lie"
-refused 1 "its hash is not" wrong "${small[@]}"
-refused 1 "more than the 5 bytes" longer "${small[@]}"
-refused 1 '"unet/../../../escaped" has no usable name' evil "${small[@]}"
-refused 1 "/api/models/garbage/mini" garbage "${small[@]}"
+refused 1 "its hash is not" fetch wrong "${small[@]}"
+refused 1 "more than the 5 bytes" fetch longer "${small[@]}"
+refused 1 '"unet/../../../escaped" has no usable name' fetch evil "${small[@]}"
+refused 1 "/api/models/garbage/mini" fetch garbage "${small[@]}"
 is "blobs of a wrong hash" "$(find "$HF_HOME/hub/models--wrong--mini/blobs" -type f)" ""
 is "files outside" "$(find . -name escaped)" ""
 
@@ -175,7 +168,7 @@ grep -q '^slow/mini  -  01234567  .*unfinished' list || fail "$(cat list)"
 fetched slow --only vae
 is "transfers" "$(ranges slow)" "- 997 "
 stop KILL stuck
-refused 1 "said nothing for 3 s" stuck --only vae --timeout 3 --retries 0
+refused 1 "said nothing for 3 s" fetch stuck --only vae --timeout 3 --retries 0
 is "bytes after the next attempt" "$(find "$HF_HOME" -name '*.incomplete' -size 1994c | wc -l)" 1
 # Two at once: the second says so.
 "$CAGEN" model fetch -q stuck/mini --only vae >/dev/null 2>&1 &
@@ -184,14 +177,14 @@ for ((i = 0; i < 1000; i++)); do
     [ -z "$(find "$HF_HOME" -name "*.incomplete" -size 2991c 2>/dev/null || true)" ] || break
     sleep 0.01
 done
-refused 1 "another program is fetching" stuck --only vae
+refused 1 "another program is fetching" fetch stuck --only vae
 kill -KILL $pid
 wait $pid 2>/dev/null || true
 export HF_HOME=$work/home
 
 echo "== places that cannot be written"
-HF_HOME=$work/address refused 1 "a part of it is a file" plain "${small[@]}"
-refused 1 "cannot" plain "${small[@]}" --out /proc/none
+HF_HOME=$work/address refused 1 "a part of it is a file" fetch plain "${small[@]}"
+refused 1 "cannot" fetch plain "${small[@]}" --out /proc/none
 
 echo "== list and verify"
 HF_HOME=$work/empty "$CAGEN" model list 2>stderr

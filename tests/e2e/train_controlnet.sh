@@ -15,16 +15,17 @@ for i in 0 1; do
     draw_mask data/bottle/ground_truth/dent/00${i}_mask.pgm 72 72 40 $((10 + 20 * i)) 12 20
 done
 steps=8
-train() { # OUT OPTION...
-    "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
-        --lr 1e-3 --samples 2 --sample-steps 2 --out "$@"
-}
+training=(train controlnet --model model --data data --shots 2 --batch 2 --size 64 --lr 1e-3 --samples 2
+    --sample-steps 2)
 
 echo "== the plan is told before anything is made"
 train planned --plan >stdout 2>stderr
-grep -q "4 shots of 64x64, 8 steps of 2" stderr || fail "$(cat stderr)"
+grep -q "4 shots of 64x64, 8 steps of 2 samples" stderr || fail "$(cat stderr)"
 grep -q "parameters are trained; .* GFLOP a step" stderr || fail "$(cat stderr)"
 grep -q "memory: about .*moments .*, a step " stderr || fail "$(cat stderr)"
+grep -q "^prompts: \"dent bottle\", \"scratch bottle\"$" stderr || fail "$(cat stderr)"
+grep -q "^disk: the state to resume from 32.4.*MB, and as much again" stderr || fail "$(cat stderr)"
+grep -q "^time: at best .* a step, .* in all (.* GFLOP/s measured)" stderr || fail "$(cat stderr)"
 [ ! -e planned ] || fail "--plan made a folder"
 
 echo "== a training from beginning to end"
@@ -59,41 +60,12 @@ echo "== the number of threads changes nothing"
 train threads --threads 2 -q >/dev/null
 same_files undisturbed/state.safetensors threads/state.safetensors
 
-# start OUT OPTION...: trains in the background, in $pid, and returns after a step or two.
-start() {
-    "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
-        --lr 1e-3 --samples 2 --sample-steps 2 --threads 1 --json --out "$@" >"$1.stdout" 2>"$1.stderr" &
-    pid=$!
-    await_step "$1"
-}
-resumed() { # OUT: goes on to the end, with the numbers of the run that nobody disturbed
-    train "$1" --threads 1 --resume >stdout 2>stderr
-    grep -q "^resumed at step" stderr || fail "$(cat stderr)"
-    same_files "$1/state.safetensors" undisturbed/state.safetensors
-    same_files "$1/diffusion_pytorch_model.safetensors" undisturbed/diffusion_pytorch_model.safetensors
-}
-
-echo "== Ctrl-C saves the state"
-start stopped --save-minutes 0
-kill -INT $pid
-status=0
-wait $pid || status=$?
-is "exit status" $status 130
-tail -n1 stopped.stderr | grep -q "the state is saved, --resume goes on" || fail "$(tail -n1 stopped.stderr)"
-[ ! -e stopped/config.json ] || fail "a half-trained ControlNet was written"
-resumed stopped
-
-echo "== a killed run goes on from its last state"
-start killed --save-minutes 0.00001
-kill -KILL $pid
-wait $pid 2>/dev/null || true
-resumed killed
+echo "== Ctrl-C saves the state; a killed run goes on from its last one"
+can_be_interrupted undisturbed diffusion_pytorch_model.safetensors
 
 echo "== a state of other options is refused"
-status=0
-train stopped --threads 1 --resume --seed 7 2>stderr || status=$?
-is "exit status" $status 2
-grep -q "was begun with --seed 0 --batch 2 --accumulate 1; resume with the same" stderr || fail "$(cat stderr)"
+refused 2 "was begun with --seed 0 --batch 2 --accumulate 1; resume with the same" \
+    train undisturbed --threads 1 --resume -q --seed 7
 
 echo "== more steps can follow"
 steps=9 train undisturbed --threads 1 --resume -q >/dev/null
@@ -117,44 +89,39 @@ echo "== the ControlNet is one that generates"
     --out made -q >/dev/null
 [ -s made/bottle/test/dent/000.png ] || fail "nothing was generated"
 
-# refused WHAT STATUS TEXT COMMAND...: fails with one line that has TEXT.
-refused() {
-    local status=0
-    "${@:4}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status "$2"
-    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
-    grep -qF -- "$3" stderr || fail "$1: $(cat stderr)"
-}
 echo "== what cannot be trained is told in one line"
 with() { # OPTION...: a training that differs in these
     "$CAGEN" train controlnet --model model --data data --out refused --size 64 --steps 1 --shots 2 -q "$@"
 }
-refused "no data" 1 "nowhere" with --data nowhere
-refused "no model" 1 "nothing: no such model" with --model nothing
-refused "size" 2 "--size 70: the model needs a multiple of 64 pixels" with --size 70
-refused "rate" 2 "--lr must be above 0" with --lr 0
-refused "share" 2 "--empty-masks must be" with --empty-masks 1
-refused "rule" 2 "--stop-when" with --stop-when "boredom>3"
-refused "rule without looks" 2 "give that too" with --stop-when "obedience>0.5"
-refused "nothing to resume" 1 "refused/state.safetensors" with --resume
-refused "no such course" 2 "constant, cosine, linear or steps" with --lr-schedule up
+refused 1 "nowhere" with --data nowhere
+refused 1 "nothing: no such model" with --model nothing
+refused 2 "--size 70: the model needs a multiple of 64 pixels" with --size 70
+refused 2 "--lr must be above 0" with --lr 0
+refused 2 "--empty-masks must be" with --empty-masks 1
+refused 2 "--stop-when" with --stop-when "boredom>3"
+refused 2 "give that too" with --stop-when "obedience>0.5"
+refused 1 "refused/state.safetensors" with --resume
+refused 2 "constant, cosine, linear or steps" with --lr-schedule up
 mkdir -p healthy/bottle/train
 cp -r data/bottle/train/good healthy/bottle/train/
-refused "no defects" 1 "defect" with --data healthy
+refused 1 "defect" with --data healthy
 cp -r data empty
 draw_mask empty/bottle/ground_truth/dent/000_mask.pgm 72 72 0 0 0 0
-refused "empty mask" 2 "empty/bottle/ground_truth/dent/000_mask.pgm: the mask is empty" with --data empty
+refused 2 "empty/bottle/ground_truth/dent/000_mask.pgm: the mask is empty" with --data empty
 cp -r data small
 draw_picture small/bottle/test/dent/001.ppm 70 72 9
-refused "another size" 1 "72x72, but its image small/bottle/test/dent/001.ppm is 70x72" with --data small
+refused 1 "72x72, but its image small/bottle/test/dent/001.ppm is 70x72" with --data small
 with --data data --shots 3 2>stderr >/dev/null
 grep -q "bottle/dent: 2 images with a mask instead of 3" stderr || fail "$(cat stderr)"
 
 echo "== a loss that is not finite stops the run and leaves the last state"
-cp undisturbed/state.safetensors before
 cp -r model poisoned # one NaN, where the fingerprint does not look
 unet=poisoned/unet/diffusion_pytorch_model.safetensors
 printf '\000\000\300\177' |
     dd of=$unet bs=1 seek=$(($(stat -c %s $unet) - 40004)) conv=notrunc status=none
-refused "NaN" 1 "is not finite" train undisturbed --model poisoned --steps 12 --threads 1 --resume -q
-same_files before undisturbed/state.safetensors
+steps=9 stops_at_nan undisturbed --model poisoned
+
+echo "== a training that is begun anew where one was says so"
+steps=1 train early -q 2>stderr >/dev/null
+is "standard error" "$(cat stderr)" \
+    "cagen: warning: early/state.safetensors: a training that was begun before is replaced; --resume would go on"

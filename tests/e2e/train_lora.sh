@@ -11,10 +11,7 @@ for i in 0 1; do
     draw_mask data/bottle/ground_truth/dent/00${i}_mask.pgm 72 72 40 $((10 + 20 * i)) 12 20
 done
 steps=4
-train() { # OUT OPTION...
-    "$CAGEN" train controlnet --model model --data data --shots 2 --steps $steps --batch 2 --size 64 \
-        --lr 1e-3 --samples 0 --threads 1 --out "$@"
-}
+training=(train controlnet --model model --data data --shots 2 --batch 2 --size 64 --lr 1e-3 --samples 0 --threads 1)
 planned() { # OPTION...: megabytes of what is trained
     train planned --plan "$@" 2>&1 | sed -n 's/.*gradients and moments \([0-9.]*\).*MB, a step.*/\1/p'
 }
@@ -46,25 +43,22 @@ for file in state diffusion_pytorch_model pytorch_lora_weights; do
     same_files out/$file.safetensors parts/$file.safetensors
 done
 
-# refused TEXT OPTION...: a wrong use, told in one line that has TEXT.
-refused() {
-    local status=0
-    train refused -q "${@:2}" >stdout 2>stderr || status=$?
-    is "$1: exit status" $status 2
-    is "$1: lines" "$(grep -c '^cagen: ' stderr)" 1
-    grep -qF -- "$1" stderr || fail "$1: $(cat stderr)"
-}
 echo "== what cannot be is refused"
-refused "--lora must be 1 or more" --lora 0
-refused "narrowest attention layer has 32 channels" --lora 33
-refused "--lora-alpha goes with --lora" --lora-alpha 4
-refused "--lora-alpha must be above 0" --lora 4 --lora-alpha -1
+refused 2 "--lora must be 1 or more" train refused -q --lora 0
+refused 2 "narrowest attention layer has 32 channels" train refused -q --lora 33
+refused 2 "--lora-alpha goes with --lora" train refused -q --lora-alpha 4
+refused 2 "--lora-alpha must be above 0" train refused -q --lora 4 --lora-alpha -1
 mkdir refused
 cp out/state.safetensors refused/
-refused "another kind (controlnet with --lora 4 --lora-alpha 6, not controlnet)" --resume
-refused "not controlnet with --lora 4 --lora-alpha 4" --lora 4 --resume
+refused 2 "another kind (controlnet with --lora 4 --lora-alpha 6, not controlnet)" train refused -q --resume
+refused 2 "not controlnet with --lora 4 --lora-alpha 4" train refused -q --lora 4 --resume
 cp -r model other
 weights=other/unet/diffusion_pytorch_model.safetensors
 blocks=$(($(stat -c %s $weights) / 8192)) # half of the file
 dd if=/dev/zero of=$weights bs=4096 seek=$blocks count=$blocks conv=notrunc status=none
-refused "begun on a model with other weights" --model other --lora 4 --lora-alpha 6 --resume
+refused 2 "begun on a model with other weights" train refused -q --model other --lora 4 --lora-alpha 6 --resume
+
+echo "== a loss that is not finite, a full disk: the last state stays"
+training+=(--lora 4 --lora-alpha 6)
+stops_at_nan out
+stops_at_full_disk out
