@@ -11,7 +11,8 @@
 #   "cagen": masks of Perlin noise or bent from any of the few shots' masks, as in the paper;
 #   "own": masks bent from the few shots of the defect type that the prompt names;
 #   "pasted": the few shots' defects cut out and pasted elsewhere, no model, and "repainted": the same
-#   images, noise laid over the defects and taken away by the model (generate --repaint);
+#   images, noise laid over the defects and taken away by the model (generate --repaint); "both" are
+#   these two together;
 # - evaluate: draem alone, and with 30 % of each of these.
 #
 # Every stage goes on where it was when run again.
@@ -105,11 +106,20 @@ generate_repainted() { # CATEGORY
     generate repainted "$1" --repaint "pasted/$1" --strength "${STRENGTH:-0.5}" --seed 1 \
         --sheet "sheet-repainted-$1.png"
 }
+# join CATEGORY: what was pasted and what was repainted as one folder of results.
+join() {
+    local from
+    mkdir -p "both/$1"
+    for from in pasted repainted; do
+        sed "s|\"image\":\"|&$PWD/$from/$1/|; s|\"mask\":\"|&$PWD/$from/$1/|" "$from/$1/manifest.jsonl"
+    done >"both/$1/manifest.jsonl"
+}
 generate_all() { # CATEGORY
     once "parts-$1" parts "$1"
     once "cagen-$1" generate_cagen "$1"
     once "own-$1" generate_own "$1"
     once "repainted-$1" generate_repainted "$1"
+    once "both-$1" join "$1"
 }
 
 once gather gather
@@ -118,12 +128,13 @@ once adapt-vae adapt_vae
 once adapt adapt
 once learn learn
 categories=${CATEGORIES:-bottle,screw,hazelnut,magnetic_tile,hex_nut,leather}
-export -f once parts generate generate_cagen generate_own generate_repainted generate_all
+export -f once parts generate generate_cagen generate_own generate_repainted join generate_all
 export cagen
 tr , '\n' <<<"$categories" | xargs -P "$threads" -I{} bash -euo pipefail -c 'generate_all {}'
 "$cagen" evaluate --data data --categories "$categories" --textures "$data/dtd-subset/images" \
     --synthetic cagen=generated --synthetic own=own --synthetic pasted=pasted --synthetic repainted=repainted \
+    --synthetic both=both \
     --split shots.json --seeds "$seeds" \
-    --methods "${METHODS:-draem,draem+pasted,draem+cagen,draem+own,draem+repainted}" --size 64 \
+    --methods "${METHODS:-draem,draem+pasted,draem+cagen,draem+own,draem+repainted,draem+both}" --size 64 \
     --width "${WIDTH:-16}" --steps "${STEPS_DETECTOR:-1000}" --batch "${BATCH_DETECTOR:-4}" --lr 1e-3 --mode draem \
     --bootstrap 500 --out evaluation --jobs "$threads"
