@@ -142,6 +142,7 @@ static gboolean train(const CgCellOptions *o, const CgCell *cell, const char *fo
         return TRUE;
     d.train.out = folder;
     d.train.resume = has_file(folder, "state.safetensors");
+    d.train.no_curve = !o->keep_models;
     return cg_train_detector(engine, o->dtype, &d, FALSE, &result, error);
 }
 

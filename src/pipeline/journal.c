@@ -30,7 +30,7 @@ struct CgJournal {
     CgBands *bands;
     CgEvents *events;
     double draw_seconds, drawn; /* cg_seconds() of the last drawing */
-    gboolean drawing_failed;
+    gboolean no_curve, drawing_failed;
 };
 
 CgJournalRow cg_journal_row(guint64 step)
@@ -241,6 +241,7 @@ CgJournal *cg_journal_open(const CgJournalSettings *settings, guint64 step, GErr
     j->smooth = cg_smooth(CG_JOURNAL_SMOOTHING);
     j->bands = cg_bands_new(CG_JOURNAL_BANDS, CG_JOURNAL_BANDS_WINDOW);
     j->draw_seconds = settings->draw_seconds > 0 ? settings->draw_seconds : DRAW_SECONDS;
+    j->no_curve = settings->no_curve;
     j->drawn = cg_seconds();
     if (!open_file(j, step, error))
         return NULL;
@@ -387,8 +388,8 @@ static void draw(CgJournal *j)
 {
     g_autoptr(GError) error = NULL;
     const double before = cg_seconds();
-    if (j->rows->len > 0 && !cg_journal_draw(j->rows, j->points, j->title, j->out, &error) &&
-        !j->drawing_failed) {
+    if (j->rows->len > 0 && !j->no_curve &&
+        !cg_journal_draw(j->rows, j->points, j->title, j->out, &error) && !j->drawing_failed) {
         cg_log_warning("%s", error->message);
         j->drawing_failed = TRUE;
     }

@@ -58,6 +58,7 @@ typedef struct {
     const char *own_names[CG_JOURNAL_OWN]; /* "kl"; the first NULL ends them */
     gboolean tensorboard;
     double draw_seconds; /* between drawings of the curve; 0: 60 */
+    gboolean no_curve;
 } CgJournalSettings;
 
 typedef struct CgJournal CgJournal;
@@ -77,7 +78,7 @@ gboolean cg_journal_sync(CgJournal *j, GError **error);
 /* The rows of this training so far, also those before the pause; borrowed, of CgJournalRow. */
 const GArray *cg_journal_rows(const CgJournal *j);
 
-/* Syncs, draws the curve and frees, also on failure. */
+/* Syncs, draws the curve (unless settings had no_curve) and frees, also on failure. */
 gboolean cg_journal_close(CgJournal *j, GError **error);
 /* Frees; the file keeps what was written. NULL is fine. */
 void cg_journal_free(CgJournal *j);

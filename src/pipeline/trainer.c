@@ -276,8 +276,10 @@ static void warn_of_state(const Run *run)
 static gboolean open_journal(Run *run, GError **error)
 {
     const CgTrainSettings *s = run->settings;
-    const CgJournalSettings settings = {
-        .out = s->out, .title = run->task->name, .tensorboard = s->tensorboard};
+    const CgJournalSettings settings = {.out = s->out,
+                                        .title = run->task->name,
+                                        .tensorboard = s->tensorboard,
+                                        .no_curve = s->no_curve};
     run->journal = cg_journal_open(&settings, run->at.step, error);
     if (!run->journal)
         return FALSE;

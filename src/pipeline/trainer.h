@@ -61,6 +61,7 @@ typedef struct {
     gboolean resume;
     const char *stop_when; /* see pipeline/stop.h; NULL: at the end */
     gboolean tensorboard;
+    gboolean no_curve; /* of a training whose folder nobody will see */
 } CgTrainSettings;
 
 void cg_train_settings_default(CgTrainSettings *settings);
