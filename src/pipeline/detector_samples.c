@@ -138,7 +138,8 @@ static gboolean load_generated(CgGeneratedSample *to, const CgGenerated *from, i
     return TRUE;
 }
 
-/* Which normal images are replaced: the first of a shuffled order. */
+/* Which normal images are replaced: the first of a shuffled order. By what: by generated ones taken
+ * evenly from all, for they often lie in the order of their defect types. */
 static void choose_replaced(CgDetectorSamples *s)
 {
     const guint n = s->count, count = (guint)lround(s->options.ratio * n);
@@ -153,7 +154,9 @@ static void choose_replaced(CgDetectorSamples *s)
         const guint k = (guint)cg_rng_int(&rng, (int)i, (int)n - 1), kept = order[k];
         order[k] = order[i];
         order[i] = kept;
-        s->replaced[kept] = (gint32)(i % s->generated_count);
+        s->replaced[kept] =
+            (gint32)(count < s->generated_count ? (guint64)i * s->generated_count / count
+                                                : i % s->generated_count);
     }
 }
 
