@@ -312,6 +312,18 @@ gboolean cg_file_write(const char *path, const void *data, size_t size, GError *
     return cg_atomic_file_commit(g_steal_pointer(&file), error);
 }
 
+gboolean cg_file_can_write(const char *path, GError **error)
+{
+    g_autoptr(CgAtomicFile) file = path ? cg_atomic_file_open(path, error) : NULL;
+    return file || !path;
+}
+
+char *cg_file_below(const char *folder, const char *path)
+{
+    return !path || g_path_is_absolute(path) ? g_strdup(path)
+                                             : g_build_filename(folder, path, NULL);
+}
+
 gboolean cg_file_make_directory(const char *path, GError **error)
 {
     if (g_mkdir_with_parents(path, 0777) == 0)

@@ -50,6 +50,11 @@ void cg_atomic_file_clean(const char *folder);
 
 /* Open, write, commit in one. */
 gboolean cg_file_write(const char *path, const void *data, size_t size, GError **error);
+/* Whether a file can be written at PATH (NULL: nothing is asked), of which nothing stays: for
+ * asking before long work. */
+gboolean cg_file_can_write(const char *path, GError **error);
+/* PATH itself where it is absolute, else below FOLDER. NULL of NULL. Free with g_free. */
+char *cg_file_below(const char *folder, const char *path);
 
 /* Creates the folder PATH and its parents; fine if it exists. */
 gboolean cg_file_make_directory(const char *path, GError **error);

@@ -2,6 +2,7 @@
 #include "cli/classify.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
@@ -145,7 +146,7 @@ static gboolean run(int argc, char **argv, GError **error)
         return usage(error, o.model ? "--data DIR is missing" : "--model DIR is missing");
     if ((o.format && !cg_report_format_parse(o.format, &format, error)) ||
         !cg_cli_compute_start(&o.compute, &engine, &dtype, error) ||
-        !cg_cli_can_write(o.out, error) || !cg_cli_can_write(o.scores, error))
+        !cg_file_can_write(o.out, error) || !cg_file_can_write(o.scores, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

@@ -2,6 +2,7 @@
 #include "cli/detect.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/dataset.h"
 #include "cli/options.h"
@@ -187,7 +188,7 @@ static gboolean run(int argc, char **argv, GError **error)
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         (o.format && !cg_report_format_parse(o.format, &format, error)) ||
         !cg_cli_compute_start(&o.compute, &engine, &dtype, error) ||
-        !cg_cli_can_write(o.out, error) || !cg_cli_can_write(o.scores, error))
+        !cg_file_can_write(o.out, error) || !cg_file_can_write(o.scores, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

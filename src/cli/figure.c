@@ -288,7 +288,7 @@ static gboolean run(int argc, char **argv, GError **error)
         return FALSE;
     g_autofree char *name = g_strdup_printf("figure%s.png", o.which[0]);
     g_autofree char *first = out_path(&o, name);
-    if (!cg_cli_can_write(first, error))
+    if (!cg_file_can_write(first, error))
         return FALSE;
     return *o.which[0] == '1'   ? draw_samples(&o, error)
            : *o.which[0] == '2' ? draw_prompts(&o, error)

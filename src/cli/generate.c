@@ -295,10 +295,10 @@ static void replace(char **text, const char *by)
 }
 
 /* Image I from G, with its defect's name for a prompt unless there are PROMPTS. */
-static CgJob *repaint_job(const Options *o, const CgGenerated *g, const GPtrArray *prompts, guint i)
+static CgJob *repaint_job(const Options *o, const CgGenerated *g, const CgPrompts *names,
+                          const GPtrArray *prompts, guint i)
 {
     CgJob *job = cg_job_copy(o->job);
-    g_autoptr(CgPrompts) names = cg_prompts_load(NULL, NULL);
     g_auto(GStrv) named = cg_prompts_make(names, g->category, g->defect ? g->defect : "");
     replace(&job->begin, g->image);
     replace(&job->normal, g->normal);
@@ -318,6 +318,7 @@ static GPtrArray *repaint_jobs(const Options *o, GError **error)
     g_autoptr(GPtrArray) prompts = o->job->prompt ? list_prompts(o->job->prompt, error) : NULL;
     if (o->job->prompt && !prompts)
         return NULL;
+    g_autoptr(CgPrompts) names = cg_prompts_load(NULL, NULL);
     const guint count = o->count != COUNT_UNSET ? (guint)o->count : made->len;
     g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)cg_job_free);
     for (guint i = 0; i < count; i++) {
@@ -328,7 +329,7 @@ static GPtrArray *repaint_jobs(const Options *o, GError **error)
                         g->image);
             return NULL;
         }
-        g_ptr_array_add(jobs, repaint_job(o, g, prompts, i));
+        g_ptr_array_add(jobs, repaint_job(o, g, names, prompts, i));
         if (!cg_job_check(g_ptr_array_index(jobs, i), error))
             return NULL;
     }

@@ -102,12 +102,6 @@ gboolean cg_cli_choose_modes(const char *command, const char *text, gboolean *mo
     return cg_cli_choose(command, "--mode", text, known, modes, error);
 }
 
-gboolean cg_cli_can_write(const char *path, GError **error)
-{
-    g_autoptr(CgAtomicFile) file = path ? cg_atomic_file_open(path, error) : NULL;
-    return file || !path;
-}
-
 gboolean cg_cli_write(const char *text, const char *path, GError **error)
 {
     if (path)

@@ -28,9 +28,6 @@ gboolean cg_cli_choose(const char *command, const char *option, const char *text
 gboolean cg_cli_choose_modes(const char *command, const char *text, gboolean *modes,
                              GError **error);
 
-/* Whether a file can be written at PATH (NULL: standard output), of which nothing stays: for asking
- * before long work. */
-gboolean cg_cli_can_write(const char *path, GError **error);
 /* TEXT to the file PATH, or with NULL to standard output. */
 gboolean cg_cli_write(const char *text, const char *path, GError **error);
 

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/compared.h"
 #include "cli/options.h"
 #include "pipeline/quality.h"
@@ -182,7 +183,7 @@ static gboolean run(int argc, char **argv, GError **error)
     CgReportFormat format = CG_REPORT_TEXT;
     if (!parse_options(argc, argv, &o, error) || !check_options(&o, error) ||
         (o.format && !cg_report_format_parse(o.format, &format, error)) ||
-        !cg_cli_common_start(&o.compute, error) || !cg_cli_can_write(o.out, error))
+        !cg_cli_common_start(&o.compute, error) || !cg_file_can_write(o.out, error))
         return FALSE;
     if (o.compute.json && !o.format)
         format = CG_REPORT_JSON;

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "cli/options.h"
@@ -111,7 +112,7 @@ static gboolean run(int argc, char **argv, GError **error)
         !cg_cli_common_start(&o.compute, error))
         return FALSE;
     const char *out = o.out ? o.out : "report.html";
-    if (!cg_cli_can_write(out, error))
+    if (!cg_file_can_write(out, error))
         return FALSE;
     g_autoptr(CgPage) page = cg_page_new(o.title ? o.title : "Defects, made and found");
     cg_page_set_samples(page, (guint)o.samples, o.side);

@@ -437,14 +437,6 @@ static gboolean announce(Batch *b, GError **error)
     return TRUE;
 }
 
-/* PATH (nullable) is written at the end; whether it can be should be known before. */
-static gboolean try_writing(const char *path, GError **error)
-{
-    CgAtomicFile *trial = path ? cg_atomic_file_open(path, error) : NULL;
-    cg_atomic_file_abort(trial);
-    return !path || trial;
-}
-
 static gboolean open_latents(Batch *b, GError **error)
 {
     const CgBatchOptions *o = b->options;
@@ -457,7 +449,7 @@ static gboolean open_latents(Batch *b, GError **error)
                     b->items->len);
         return FALSE;
     }
-    return try_writing(o->save_latents, error);
+    return cg_file_can_write(o->save_latents, error);
 }
 
 static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
@@ -467,7 +459,7 @@ static gboolean prepare(Batch *b, GPtrArray *jobs, GError **error)
     b->lora = cg_model_lora_to_json(b->model);
     if (!cg_mask_recipes_settle(jobs, error) || !name_outputs(b, jobs, error) ||
         !cg_jobs_check_inputs(jobs, b->recipes, error) || !open_latents(b, error) ||
-        !try_writing(b->options->sheet, error))
+        !cg_file_can_write(b->options->sheet, error))
         return FALSE;
     for (guint i = 0; i < b->items->len; i++)
         steps += (guint64)g_array_index(b->items, Item, i).settings.denoise.steps;

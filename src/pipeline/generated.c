@@ -1,6 +1,7 @@
 #include "pipeline/generated.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "pipeline/manifest.h"
 
 static void clear(gpointer data)
@@ -16,11 +17,6 @@ static void clear(gpointer data)
 static const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
-}
-
-static char *below(const char *folder, const char *path)
-{
-    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
 }
 
 static char *defect_of(const json_t *row)
@@ -48,8 +44,9 @@ static gboolean add_row(GArray *all, const char *folder, const json_t *row, GErr
                             : "normal");
         return FALSE;
     }
-    const CgGenerated g = {below(folder, image), below(folder, mask), below(folder, normal),
-                           g_strdup(text_of(row, "category")), defect_of(row)};
+    const CgGenerated g = {cg_file_below(folder, image), cg_file_below(folder, mask),
+                           cg_file_below(folder, normal), g_strdup(text_of(row, "category")),
+                           defect_of(row)};
     g_array_append_val(all, g);
     return TRUE;
 }

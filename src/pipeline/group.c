@@ -1,6 +1,7 @@
 #include "pipeline/group.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/rng.h"
 #include "datasets/dataset.h"
 #include "pipeline/manifest.h"
@@ -33,13 +34,6 @@ void cg_group_free(CgGroup *g)
 static const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
-}
-
-static char *below(const char *folder, const char *path)
-{
-    if (!path)
-        return NULL;
-    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
 }
 
 /* A picture at PATH below its data set. */
@@ -78,10 +72,10 @@ static void add_rows(CgGroup *g, GPtrArray *rows, CgGroupKind kind, const char *
             (category && g_strcmp0(category, text_of(row, "category")) != 0))
             continue;
         CgGroupImage *image = image_new(text_of(row, "image"), text_of(row, "category"));
-        image->image = below(g->path, text_of(row, "image"));
-        image->mask = below(g->path, text_of(row, "mask"));
-        image->normal = below(g->path, text_of(job, "normal") ? text_of(job, "normal")
-                                                              : text_of(row, "normal"));
+        image->image = cg_file_below(g->path, text_of(row, "image"));
+        image->mask = cg_file_below(g->path, text_of(row, "mask"));
+        image->normal = cg_file_below(g->path, text_of(job, "normal") ? text_of(job, "normal")
+                                                                      : text_of(row, "normal"));
         image->prompt = g_strdup(text_of(row, "prompt"));
         g_ptr_array_add(g->images, image);
     }

@@ -2,13 +2,9 @@
 #include "report/page-private.h"
 
 #include "base/error.h"
+#include "base/file.h"
 
 #include <stdlib.h>
-
-static char *below(const char *folder, const char *path)
-{
-    return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(folder, path, NULL);
-}
 
 gboolean cg_page_row_is_result(const json_t *row)
 {
@@ -39,7 +35,7 @@ static CgImage *load_normal(const char *folder, const json_t *row, const CgImage
 {
     const char *inner = cg_page_text(json_object_get(row, "job"), "normal");
     const char *normal = inner ? inner : cg_page_text(row, "normal");
-    g_autofree char *path = normal ? below(folder, normal) : NULL;
+    g_autofree char *path = normal ? cg_file_below(folder, normal) : NULL;
     g_autoptr(CgImage) image = path ? cg_image_load(path, NULL, NULL) : NULL;
     if (!image || image->width != made->width || image->height != made->height)
         return NULL;
@@ -48,8 +44,8 @@ static CgImage *load_normal(const char *folder, const json_t *row, const CgImage
 
 gboolean cg_page_result_load(const char *folder, const json_t *row, CgPageResult *r, GError **error)
 {
-    g_autofree char *image_path = below(folder, cg_page_text(row, "image"));
-    g_autofree char *mask_path = below(folder, cg_page_text(row, "mask"));
+    g_autofree char *image_path = cg_file_below(folder, cg_page_text(row, "image"));
+    g_autofree char *mask_path = cg_file_below(folder, cg_page_text(row, "mask"));
     *r = (CgPageResult){0};
     g_auto(CgPageResult) found = {.made = cg_image_load(image_path, NULL, error)};
     if (!found.made || !(found.mask = cg_image_load_mask(mask_path, error)))
