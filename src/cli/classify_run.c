@@ -31,7 +31,8 @@ static const char description[] =
     "A\n"
     "folder stands for all pictures below it. --features writes the numbers before the last layer "
     "as\n"
-    "a NumPy array [images, numbers], in the order of the lines.\n\n"
+    "a NumPy array [images, numbers], in the order of the lines. Images are taken as they are: a\n"
+    "classifier that learnt with --window wants such parts.\n\n"
     "Example:\n"
     "  cagen classify run --model bottle-types new/*.png";
 

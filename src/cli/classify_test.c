@@ -81,6 +81,8 @@ static GArray *list_pictures(const Options *o, const CgClassifier *c, GError **e
     }
     if (!cg_labelled_add(pictures, &source, error))
         return NULL;
+    if (c->input.window)
+        cg_labelled_lend_masks(pictures);
     if (cg_classifier_is_binary(c))
         cg_labelled_unite(pictures);
     g_autofree char *unknown = cg_labelled_keep_known(pictures, c->labels);
@@ -110,16 +112,25 @@ static void append_score(GString *scores, const CgLabelled *picture, const char 
     g_string_append_printf(scores, "\"%s\",%s,%s,%s\n", path, picture->label, answer, digits);
 }
 
+typedef struct {
+    const GArray *pictures; /* of CgLabelled */
+    gboolean window;
+} Pictures;
+
+static CgImage *load_picture(const void *data, guint i, GError **error)
+{
+    const Pictures *p = data;
+    return cg_labelled_load(&g_array_index(p->pictures, CgLabelled, i), p->window, error);
+}
+
 static gboolean test(const Options *o, const CgClassifier *c, const GArray *pictures,
                      CgReportFormat format, GError **error)
 {
     g_autoptr(CgTensor) features = NULL, logits = NULL;
     g_autoptr(CgConfusion) confusion = cg_confusion_new(c->labels->len);
     g_autoptr(GString) scores = g_string_new("image,class,answer,probability\n");
-    g_autofree const char **paths = g_new(const char *, pictures->len);
-    for (guint i = 0; i < pictures->len; i++)
-        paths[i] = g_array_index(pictures, CgLabelled, i).path;
-    if (!cg_classifier_run_files(c, paths, pictures->len, &features, &logits, error))
+    const Pictures all = {pictures, c->input.window};
+    if (!cg_classifier_run_loaded(c, load_picture, &all, pictures->len, &features, &logits, error))
         return FALSE;
     for (guint i = 0; i < pictures->len; i++) {
         const CgLabelled *picture = &g_array_index(pictures, CgLabelled, i);

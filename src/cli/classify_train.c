@@ -39,6 +39,9 @@ static const char description[] =
     "(torchvision's\n"
     "or timm's ResNet-18 or -34, or a classifier) the last layer is new where the classes are "
     "others.\n"
+    "With --window small defects can be told apart: an image is cut to a square around its mask, a "
+    "good\n"
+    "one around another's; classify test then does the same.\n"
     "Ctrl-C saves the state and stops; --resume goes on, with the same numbers as without the "
     "pause.\n\n"
     "Example: learn from generated defects, test on real ones\n"
@@ -67,6 +70,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
         {"weights", 0, 0, G_OPTION_ARG_FILENAME, &o->weights,
          "begin with these instead of from scratch; they tell network and width", "FILE|DIR"},
         {"size", 0, 0, G_OPTION_ARG_INT, &c->size, "pixels of a side (default: 224)", "N"},
+        {"window", 0, 0, G_OPTION_ARG_NONE, &c->window,
+         "look at the parts around masks, not at whole images", NULL},
         {"no-flip", 0, 0, G_OPTION_ARG_NONE, &o->no_flip, "mirror no images", NULL},
         G_OPTION_ENTRY_NULL,
     };

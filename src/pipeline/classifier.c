@@ -9,7 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#define BATCH 16 /* pictures at once */
+#define BATCH       16 /* pictures at once */
+#define VIEW_WHOLE  "whole"
+#define VIEW_WINDOW "window"
 
 /* ---- pictures */
 
@@ -33,16 +35,10 @@ void cg_classifier_prepare(const CgClassifierInput *input, const CgImage *image,
         }
 }
 
-static CgImage *squeeze(const CgClassifierInput *input, const CgImage *image)
+CgImage *cg_classifier_squeeze(const CgClassifierInput *input, const CgImage *image)
 {
     g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
     return cg_image_resize(rgb, input->size, input->size);
-}
-
-CgImage *cg_classifier_load(const CgClassifierInput *input, const char *path, GError **error)
-{
-    g_autoptr(CgImage) image = cg_image_load(path, NULL, error);
-    return image ? squeeze(input, image) : NULL;
 }
 
 /* ---- reading */
@@ -108,13 +104,20 @@ static gboolean read_input(const json_t *json, const char *where, CgClassifierIn
 static gboolean read_config(const char *path, CgResnetClassifierConfig *network,
                             CgClassifierInput *input, GPtrArray *labels, GError **error)
 {
-    const char *name;
+    const char *name, *view;
     gint64 width, classes;
     g_autoptr(json_t) json = cg_json_load(path, error);
     if (!json || !cg_json_string(json, path, "architecture", "", &name, error) ||
         !cg_json_int(json, path, "width", 64, 1, CG_RESNET_MAX_WIDTH, &width, error) ||
-        !cg_json_int(json, path, "num_classes", 1000, 1, CG_RESNET_MAX_CLASSES, &classes, error))
+        !cg_json_int(json, path, "num_classes", 1000, 1, CG_RESNET_MAX_CLASSES, &classes, error) ||
+        !cg_json_string(json, path, "view", VIEW_WHOLE, &view, error))
         return FALSE;
+    const gboolean window = g_str_equal(view, VIEW_WINDOW);
+    if (!window && !g_str_equal(view, VIEW_WHOLE)) {
+        g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
+                    "%s: \"view\" must be " VIEW_WHOLE " or " VIEW_WINDOW, path);
+        return FALSE;
+    }
     if (!g_str_equal(name, "resnet18") && !g_str_equal(name, "resnet34")) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,
                     "%s: \"architecture\" must be resnet18 or resnet34", path);
@@ -123,8 +126,10 @@ static gboolean read_config(const char *path, CgResnetClassifierConfig *network,
     *network = (CgResnetClassifierConfig){.depth = g_str_equal(name, "resnet34") ? 34 : 18,
                                           .width = (int)width,
                                           .classes = (int)classes};
-    return read_input(json, path, input, error) &&
-           read_labels(json, path, (int)classes, labels, error);
+    if (!read_input(json, path, input, error))
+        return FALSE;
+    input->window = window;
+    return read_labels(json, path, (int)classes, labels, error);
 }
 
 /* The first dim of tensor NAME, from 1 to MOST; 0: there is no such tensor. */
@@ -263,7 +268,7 @@ gboolean cg_classifier_run(const CgClassifier *c, const CgImage *const *images, 
         const guint count = MIN(BATCH, n - first);
         g_autoptr(CgTensor) batch = new_batch(c, count);
         for (guint i = 0; i < count; i++) {
-            g_autoptr(CgImage) small = squeeze(&c->input, images[first + i]);
+            g_autoptr(CgImage) small = cg_classifier_squeeze(&c->input, images[first + i]);
             cg_classifier_prepare(&c->input, small, FALSE, batch_picture(batch, i));
         }
         if (!run_batch(c, batch, first, *features, logits ? *logits : NULL, error))
@@ -272,16 +277,17 @@ gboolean cg_classifier_run(const CgClassifier *c, const CgImage *const *images, 
     return TRUE;
 }
 
-/* PATHS read by all threads. */
-static CgTensor *load_batch(const CgClassifier *c, const char *const *paths, guint n,
-                            GError **error)
+/* N pictures from the FIRST, read by all threads. */
+static CgTensor *load_batch(const CgClassifier *c, CgClassifierLoad load, const void *data,
+                            guint first, guint n, GError **error)
 {
     g_autoptr(CgTensor) batch = new_batch(c, n);
     g_autofree GError **errors = g_new0(GError *, n);
     gboolean ok = TRUE;
 #pragma omp parallel for schedule(dynamic)
     for (guint i = 0; i < n; i++) {
-        g_autoptr(CgImage) small = cg_classifier_load(&c->input, paths[i], &errors[i]);
+        g_autoptr(CgImage) image = load(data, first + i, &errors[i]);
+        g_autoptr(CgImage) small = image ? cg_classifier_squeeze(&c->input, image) : NULL;
         if (small)
             cg_classifier_prepare(&c->input, small, FALSE, batch_picture(batch, i));
     }
@@ -295,8 +301,8 @@ static CgTensor *load_batch(const CgClassifier *c, const char *const *paths, gui
     return ok ? g_steal_pointer(&batch) : NULL;
 }
 
-gboolean cg_classifier_run_files(const CgClassifier *c, const char *const *paths, guint n,
-                                 CgTensor **features, CgTensor **logits, GError **error)
+gboolean cg_classifier_run_loaded(const CgClassifier *c, CgClassifierLoad load, const void *data,
+                                  guint n, CgTensor **features, CgTensor **logits, GError **error)
 {
     g_autoptr(CgProgress) progress = cg_progress_new("images", n);
     if (!cg_image_init(error))
@@ -306,12 +312,24 @@ gboolean cg_classifier_run_files(const CgClassifier *c, const char *const *paths
         const guint count = MIN(BATCH, n - first);
         if (!cg_cancel_check(error))
             return failed(features, logits);
-        g_autoptr(CgTensor) batch = load_batch(c, paths + first, count, error);
+        g_autoptr(CgTensor) batch = load_batch(c, load, data, first, count, error);
         if (!batch || !run_batch(c, batch, first, *features, logits ? *logits : NULL, error))
             return failed(features, logits);
         cg_progress_update(progress, first + count, NULL);
     }
     return TRUE;
+}
+
+static CgImage *load_path(const void *data, guint i, GError **error)
+{
+    const char *const *paths = data;
+    return cg_image_load(paths[i], NULL, error);
+}
+
+gboolean cg_classifier_run_files(const CgClassifier *c, const char *const *paths, guint n,
+                                 CgTensor **features, CgTensor **logits, GError **error)
+{
+    return cg_classifier_run_loaded(c, load_path, paths, n, features, logits, error);
 }
 
 CgTensor *cg_classifier_features(const CgClassifier *c, const char *const *paths, guint n,
@@ -353,11 +371,12 @@ static json_t *config_json(const CgClassifierConfig *c)
     json_t *labels = json_array();
     for (guint i = 0; i < c->labels->len; i++)
         json_array_append_new(labels, json_string(g_ptr_array_index(c->labels, i)));
-    json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:o, s:o, s:s}", "architecture",
+    json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:o, s:o, s:s, s:s}", "architecture",
                              c->network.depth == 34 ? "resnet34" : "resnet18", "width",
                              c->network.width, "num_classes", c->network.classes, "num_features",
                              cg_resnet_classifier_feature_count(&c->network), "label_names", labels,
-                             "pretrained_cfg", how, "version", CAGEN_VERSION);
+                             "pretrained_cfg", how, "view", in->window ? VIEW_WINDOW : VIEW_WHOLE,
+                             "version", CAGEN_VERSION);
     if (c->training)
         json_object_set(json, "training", c->training);
     return json;

@@ -26,6 +26,8 @@
 typedef struct {
     int size;
     double mean[3], deviation[3];
+    gboolean window; /* it learnt the parts around masks, not whole pictures; who shows it pictures
+                      * cuts them so */
 } CgClassifierInput;
 
 /* ImageNet's mean and deviation. */
@@ -34,8 +36,8 @@ CgClassifierInput cg_classifier_input(int size);
  * its size must be INPUT's. */
 void cg_classifier_prepare(const CgClassifierInput *input, const CgImage *image, gboolean flip,
                            float *out);
-/* The picture at PATH as RGB of INPUT's size. */
-CgImage *cg_classifier_load(const CgClassifierInput *input, const char *path, GError **error);
+/* IMAGE as RGB of INPUT's size. */
+CgImage *cg_classifier_squeeze(const CgClassifierInput *input, const CgImage *image);
 
 typedef struct {
     CgResnetClassifier *model;
@@ -54,7 +56,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgClassifier, cg_classifier_free)
  * *LOGITS (nullable) of the classes. CG_ERROR_NUMERIC when the network answers with NaN. */
 gboolean cg_classifier_run(const CgClassifier *c, const CgImage *const *images, guint n,
                            CgTensor **features, CgTensor **logits, GError **error);
-/* The same of the pictures at PATHS, read as they are needed; with progress. */
+/* Picture I of DATA, any size; called by many threads at once. */
+typedef CgImage *(*CgClassifierLoad)(const void *data, guint i, GError **error);
+/* The same of N pictures that LOAD reads as they are needed; with progress. */
+gboolean cg_classifier_run_loaded(const CgClassifier *c, CgClassifierLoad load, const void *data,
+                                  guint n, CgTensor **features, CgTensor **logits, GError **error);
+/* The same of the pictures at PATHS, as they are. */
 gboolean cg_classifier_run_files(const CgClassifier *c, const char *const *paths, guint n,
                                  CgTensor **features, CgTensor **logits, GError **error);
 CgTensor *cg_classifier_features(const CgClassifier *c, const char *const *paths, guint n,

@@ -205,6 +205,18 @@ void cg_group_lend_masks(CgGroup *g, const CgGroup *from)
     }
 }
 
+CgImage *cg_group_fit_mask(const CgImage *mask, const char *mask_path, const CgImage *image,
+                           const char *image_path, gboolean lent, GError **error)
+{
+    if (lent)
+        return cg_image_resize_nearest(mask, image->width, image->height);
+    if (mask->width == image->width && mask->height == image->height)
+        return cg_image_copy(mask);
+    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d", mask_path,
+                mask->width, mask->height, image_path, image->width, image->height);
+    return NULL;
+}
+
 CgImage *cg_group_crop(const CgImage *image, const CgImage *mask)
 {
     int left = image->width, top = image->height, right = -1, bottom = -1;

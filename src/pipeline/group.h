@@ -55,6 +55,11 @@ void cg_group_thin_out(CgGroup *group, guint count);
  * does not depend on what else is in the group. */
 void cg_group_lend_masks(CgGroup *group, const CgGroup *from);
 
+/* MASK for IMAGE: as it is, or one that is LENT scaled to it. CG_ERROR_SHAPE, with the paths, when
+ * the sizes differ otherwise. */
+CgImage *cg_group_fit_mask(const CgImage *mask, const char *mask_path, const CgImage *image,
+                           const char *image_path, gboolean lent, GError **error);
+
 /* The picture cut to a square around its mask, half as large again and at least a quarter of the
  * longer side; the whole picture without MASK (NULL). */
 CgImage *cg_group_crop(const CgImage *image, const CgImage *mask);

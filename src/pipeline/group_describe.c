@@ -31,15 +31,8 @@ static void blank_outside(CgImage *image, const CgImage *mask)
 static CgImage *load_mask(const CgGroupImage *source, const CgImage *image, GError **error)
 {
     g_autoptr(CgImage) mask = cg_image_load_mask(source->mask, error);
-    if (!mask)
-        return NULL;
-    if (source->lent)
-        return cg_image_resize_nearest(mask, image->width, image->height);
-    if (mask->width == image->width && mask->height == image->height)
-        return g_steal_pointer(&mask);
-    g_set_error(error, CG_ERROR, CG_ERROR_SHAPE, "%s: %dx%d, but %s is %dx%d", source->mask,
-                mask->width, mask->height, source->image, image->width, image->height);
-    return NULL;
+    return mask ? cg_group_fit_mask(mask, source->mask, image, source->image, source->lent, error)
+                : NULL;
 }
 
 CgImage *cg_group_load(const CgGroup *g, guint i, CgGroupView view, GError **error)

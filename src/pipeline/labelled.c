@@ -1,7 +1,9 @@
 #include "pipeline/labelled.h"
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "datasets/split.h"
+#include "pipeline/group.h"
 
 #include <string.h>
 
@@ -10,6 +12,7 @@ static void clear(gpointer data)
     CgLabelled *l = data;
     g_free(l->path);
     g_free(l->label);
+    g_free(l->mask);
 }
 
 GArray *cg_labelled_new(void)
@@ -36,7 +39,10 @@ gboolean cg_labelled_add(GArray *pictures, const CgLabelledSource *source, GErro
         const gboolean is_shot = shots && cg_split_has(shots, d, s);
         if (s->category != category || !(is_shot ? source->with_shots : source->splits[s->split]))
             continue;
-        const CgLabelled l = {g_strdup(s->image), g_strdup(s->defect)};
+        const CgLabelled l = {.path = g_strdup(s->image),
+                              .label = g_strdup(s->defect),
+                              .mask = g_strdup(s->mask),
+                              .mask_rule = s->mask_rule};
         g_array_append_val(pictures, l);
     }
     if (pictures->len > before)
@@ -66,7 +72,7 @@ char *cg_labelled_keep_known(GArray *pictures, GPtrArray *known)
             i++;
             continue;
         }
-        const CgLabelled copy = {g_strdup(l->path), g_strdup(l->label)};
+        const CgLabelled copy = {.path = g_strdup(l->path), .label = g_strdup(l->label)};
         g_array_append_val(unknown, copy);
         g_array_remove_index(pictures, i);
     }
@@ -75,6 +81,46 @@ char *cg_labelled_keep_known(GArray *pictures, GPtrArray *known)
     g_autoptr(GPtrArray) names = cg_labelled_names(unknown);
     g_ptr_array_add(names, NULL);
     return g_strjoinv(", ", (char **)names->pdata);
+}
+
+void cg_labelled_lend_masks(GArray *pictures)
+{
+    g_autoptr(GArray) lenders = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint i = 0; i < pictures->len; i++)
+        if (g_array_index(pictures, CgLabelled, i).mask)
+            g_array_append_val(lenders, i);
+    for (guint i = 0; i < pictures->len && lenders->len; i++) {
+        CgLabelled *l = &g_array_index(pictures, CgLabelled, i);
+        if (l->mask || !g_str_equal(l->label, CG_DEFECT_GOOD))
+            continue;
+        CgRng rng = cg_rng(i, CG_STREAM_PAIRS);
+        const guint from =
+            g_array_index(lenders, guint, cg_rng_int(&rng, 0, (int)lenders->len - 1));
+        const CgLabelled *lender = &g_array_index(pictures, CgLabelled, from);
+        l->mask = g_strdup(lender->mask);
+        l->mask_rule = lender->mask_rule;
+        l->lent = TRUE;
+    }
+}
+
+static CgImage *load_mask(const CgLabelled *l, const CgImage *image, GError **error)
+{
+    const CgSample sample = {
+        .defect = l->label, .image = l->path, .mask = l->mask, .mask_rule = l->mask_rule};
+    g_autoptr(CgImage) mask = cg_sample_load_mask(&sample, error);
+    return mask ? cg_group_fit_mask(mask, l->mask, image, l->path, l->lent, error) : NULL;
+}
+
+CgImage *cg_labelled_load(const CgLabelled *picture, gboolean window, GError **error)
+{
+    g_autoptr(CgImage) image = cg_image_load(picture->path, NULL, error);
+    if (!image)
+        return NULL;
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(image);
+    if (!window)
+        return g_steal_pointer(&rgb);
+    g_autoptr(CgImage) mask = load_mask(picture, rgb, error);
+    return mask ? cg_group_crop(rgb, mask) : NULL;
 }
 
 void cg_labelled_unite(GArray *pictures)

@@ -3,12 +3,16 @@
 #define CG_PIPELINE_LABELLED_H
 
 #include "datasets/dataset.h"
+#include "image/image.h"
 
 /* What all defect types are called when they are one class. */
 #define CG_LABEL_ANOMALOUS "anomalous"
 
 typedef struct {
     char *path, *label;
+    char *mask; /* NULL: none */
+    CgMaskRule mask_rule;
+    gboolean lent; /* the mask is another picture's */
 } CgLabelled;
 
 typedef struct {
@@ -28,6 +32,13 @@ gboolean cg_labelled_parse_part(const char *name, gboolean splits[3]);
 /* Takes out the pictures whose labels are not among KNOWN. Returns what they were, with commas, or
  * NULL. Free with g_free. */
 char *cg_labelled_keep_known(GArray *pictures, GPtrArray *known);
+/* Gives pictures without mask those of others of the array, so that the parts around masks show
+ * good and defective ones at the same places. Which one is drawn by the picture's number. */
+void cg_labelled_lend_masks(GArray *pictures);
+/* The picture as RGB: whole, or with WINDOW the part around its mask (cg_group_crop), if it has
+ * one. CG_ERROR_MISSING when a defective picture has none, CG_ERROR_SHAPE when its own mask has
+ * another size. */
+CgImage *cg_labelled_load(const CgLabelled *picture, gboolean window, GError **error);
 /* All labels but "good" become CG_LABEL_ANOMALOUS. */
 void cg_labelled_unite(GArray *pictures);
 /* Their labels, "good" first, the others in order; strings, freed with the array. */

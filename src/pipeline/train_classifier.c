@@ -108,6 +108,8 @@ static gboolean list_pictures(Training *t, GError **error)
         if (!cg_labelled_add(t->pictures, &source, error))
             return FALSE;
     }
+    if (o->window)
+        cg_labelled_lend_masks(t->pictures);
     if (o->binary)
         cg_labelled_unite(t->pictures);
     t->labels = cg_labelled_names(t->pictures);
@@ -153,9 +155,11 @@ static gboolean load_pictures(Training *t, GError **error)
         return FALSE;
     t->images = g_new0(CgImage *, n);
 #pragma omp parallel for schedule(dynamic)
-    for (guint i = 0; i < n; i++)
-        t->images[i] = cg_classifier_load(&t->input, g_array_index(t->pictures, CgLabelled, i).path,
-                                          &errors[i]);
+    for (guint i = 0; i < n; i++) {
+        g_autoptr(CgImage) image = cg_labelled_load(&g_array_index(t->pictures, CgLabelled, i),
+                                                    t->input.window, &errors[i]);
+        t->images[i] = image ? cg_classifier_squeeze(&t->input, image) : NULL;
+    }
     for (guint i = 0; i < n; i++) {
         if (ok && errors[i]) {
             ok = FALSE;
@@ -207,6 +211,7 @@ static gboolean begin(Training *t, Beginning *b, GError **error)
         b->new_head = !same_labels(labels, t->labels);
         t->input.size = o->size;
     }
+    t->input.window = o->window;
     if (b->new_head) {
         cg_plain_weights_pass_over(b->weights, "fc.weight");
         cg_plain_weights_pass_over(b->weights, "fc.bias");

@@ -17,6 +17,7 @@ typedef struct {
     const char *weights;          /* what to begin with; NULL: from scratch */
     int depth, width;             /* 18 or 34, 64; 0: those of the weights */
     int size;                     /* pixels of a side */
+    gboolean window;              /* the parts around masks instead of whole pictures */
     gboolean flip;
     CgTrainSettings train;
 } CgTrainClassifierOptions;

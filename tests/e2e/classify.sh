@@ -82,6 +82,24 @@ test_it undisturbed --data strange --scores scores.csv >stdout 2>stderr
 grep -q "left out, the classifier does not know them: dent" stderr || fail "$(cat stderr)"
 is "images with a score" "$(wc -l <scores.csv)" 9
 
+echo "== the parts around masks are learnt, and what is tested is cut so too"
+steps=120 train windows --window --width 8 --batch 8 -q >/dev/null
+grep -q '"view": "window"' windows/config.json || fail "$(cat windows/config.json)"
+test_it windows --data data --part all --json >row 2>/dev/null
+right=$(grep -o '"right":[0-9]*' row | grep -o '[0-9]*$')
+[ "$right" -ge 17 ] || fail "only $right of 20 parts around masks are recognised"
+answers() { # CSV
+    grep -v /good/ "$1" | cut -d, -f4
+}
+cp -r data elsewhere
+"$CAGEN" mask --size 48x48 --shape rectangle:area=0.02..0.02 --count 1 --out elsewhere -q >/dev/null
+cp elsewhere/000.png elsewhere/hex_nut/ground_truth/crack/000_mask.png
+rm elsewhere/000.png
+test_it windows --data data --scores scores.csv >/dev/null 2>&1
+test_it windows --data elsewhere --scores moved.csv >/dev/null 2>&1
+is "answers that differ when a mask lies elsewhere" \
+    "$(diff <(answers scores.csv) <(answers moved.csv) | grep -c '^>')" 1
+
 echo "== new images are classified and described"
 "$CAGEN" classify run --model undisturbed --features features.npy --dtype f32 other/hex_nut/test -q >rows
 is "lines" "$(wc -l <rows)" 10
@@ -97,6 +115,10 @@ refused 1 'all 6 images are "good"' train refused -q --part train
 refused 2 "leave out the others" train refused -q --weights undisturbed --width 8
 refused 1 "not the weights of a ResNet" train refused -q --weights undisturbed/state.safetensors --width 0
 refused 1 'no category "gear"' train refused -q --category gear
+rm -r elsewhere/hex_nut/ground_truth/rust
+refused 1 "has no mask" test_it windows --data elsewhere
+sed -i 's/"window"/"half"/' windows/config.json
+refused 1 '"view" must be whole or window' test_it windows --data data
 refused 2 "was begun with --seed 0" train undisturbed -q --resume --seed 7
 refused 1 "other parameters" train undisturbed -q --resume --width 6
 refused 1 "nothing" test_it nothing --data data
