@@ -57,7 +57,7 @@ static void run_memseg(const Inputs *in, CgRng *rng, CgSynthesis *out)
 
 static void run_crop_paste(const Inputs *in, CgRng *rng, CgSynthesis *out)
 {
-    cg_crop_paste(in->normal, in->other, in->defect_mask, CG_PASTE_POISSON, rng, out);
+    cg_crop_paste(in->normal, NULL, in->other, in->defect_mask, CG_PASTE_POISSON, rng, out);
 }
 
 static void run_perlin(const Inputs *in, CgRng *rng, CgSynthesis *out)

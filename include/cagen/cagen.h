@@ -118,6 +118,7 @@ typedef struct {
     const char *mask_policy; /* "max", "area", "nearest" */
     int soft_mask;
     int posterior_sample;
+    double detail;     /* 0..1: how much of what the autoencoder loses is added back */
     const char *paste; /* "exact", "feather", "poisson", "off" */
     int paste_band;
     const char *window; /* "auto", "full" */

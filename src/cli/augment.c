@@ -65,7 +65,8 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "gradients of both",
          "MODE"},
         {"foreground", 0, 0, G_OPTION_ARG_FILENAME, &o->foreground,
-         "nsa, memseg: where the object is: auto, object (found before its ground), texture "
+         "nsa, memseg, crop-paste: where the object is: auto, object (found before its ground), "
+         "texture "
          "(everywhere), or a ready mask, or a folder of such with the images' names (default: "
          "auto)",
          "POLICY|IMG|DIR"},

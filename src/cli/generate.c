@@ -178,6 +178,10 @@ static gboolean parse_options(int argc, char **argv, Options *o, GError **error)
          "keep in-between values of the mask at latent size", NULL},
         {"posterior-sample", 0, 0, G_OPTION_ARG_NONE, &j->posterior_sample,
          "encode the normal image as a seeded sample, not the mode", NULL},
+        {"detail", 0, 0, G_OPTION_ARG_DOUBLE, &j->detail,
+         "add back what the autoencoder loses of the picture that is begun from, 0..1; 1 keeps its "
+         "grain (default: 0, as in the paper)",
+         "W"},
         {"paste", 0, 0, G_OPTION_ARG_STRING, &j->paste,
          "exact (default): only the mask changes; feather, poisson: and a band around it; off: all",
          "MODE"},

@@ -72,7 +72,8 @@ static void make_crop_paste(const Inputs *in, CgRng *rng, CgSynthesis *out)
 {
     const CgPasteMode blend =
         in->options->blend == CG_AUGMENT_BLEND_EXACT ? CG_PASTE_EXACT : CG_PASTE_POISSON;
-    cg_crop_paste(in->normal->image, in->source->image, in->source_mask->image, blend, rng, out);
+    cg_crop_paste(in->normal->image, in->object, in->source->image, in->source_mask->image, blend,
+                  rng, out);
 }
 
 typedef enum {
@@ -98,7 +99,7 @@ static const Method methods[] = {
     {"draem", make_draem, TEXTURES},
     {"nsa", make_nsa, OTHER_NORMAL | OBJECT | BLEND_MIXED},
     {"memseg", make_memseg, TEXTURES_TOO | OBJECT},
-    {"crop-paste", make_crop_paste, DEFECTS | BLEND_EXACT},
+    {"crop-paste", make_crop_paste, DEFECTS | OBJECT | BLEND_EXACT},
 };
 
 static const char *const blend_names[] = {"poisson", "exact", "mixed"};
@@ -390,16 +391,18 @@ static gboolean find_object(const Run *r, const char *path, const CgImage *image
     return FALSE;
 }
 
-/* The objects in the pictures, and the source as large as the normal image. */
+/* The objects in the pictures, and another normal image as large as the normal image. */
 static gboolean prepare_inputs(const Run *r, Inputs *in, GError **error)
 {
-    if (!r->objects)
-        return TRUE;
-    const CgImage *normal = in->normal->image, *source = in->source ? in->source->image : NULL;
-    if (!find_object(r, in->normal_path, normal, &in->object, error) ||
-        (source && !find_object(r, in->source_path, source, &in->source_object, error)))
+    const CgImage *normal = in->normal->image;
+    if (r->objects && !find_object(r, in->normal_path, normal, &in->object, error))
         return FALSE;
-    if (!source || (source->width == normal->width && source->height == normal->height))
+    if (!(r->method->uses & OTHER_NORMAL))
+        return TRUE;
+    const CgImage *source = in->source->image;
+    if (!find_object(r, in->source_path, source, &in->source_object, error))
+        return FALSE;
+    if (source->width == normal->width && source->height == normal->height)
         return TRUE;
     in->fitted = cg_image_resize(source, normal->width, normal->height);
     if (in->source_object) {

@@ -32,7 +32,7 @@ typedef struct {
      * whose names are the picture's without its ending, or that and "_mask". */
     GPtrArray *defects, *defect_masks;
     CgAugmentBlend blend;
-    const char *foreground; /* nsa, memseg: as in objects.h; NULL: auto */
+    const char *foreground; /* nsa, memseg, crop-paste: as in objects.h; NULL: auto */
 } CgAugmentOptions;
 
 /* The methods, in the order in which people should read of them; NULL at the end. */

@@ -110,6 +110,8 @@ static char *item_key(const Batch *b, const Item *item)
     g_autoptr(json_t) object = cg_job_to_json(item->job);
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
         json_object_del(object, paths[i]);
+    if (!(item->job->detail > 0)) /* as it was before there was any */
+        json_object_del(object, "detail");
     char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(10));
     const CgScoreRules *rules = &b->options->rules;
     const gboolean ruled = rules->min_obedience > 0 || rules->min_change > 0;

@@ -238,6 +238,7 @@ static CgJob *job_of(const cagen_generate_options *o)
     job->clip_skip = o->clip_skip;
     job->soft_mask = o->soft_mask;
     job->posterior_sample = o->posterior_sample;
+    job->detail = o->detail;
     job->paste_band = o->paste_band;
     job->size = o->size;
     job->vae_tiling = o->vae_tiling;

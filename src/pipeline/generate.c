@@ -215,6 +215,36 @@ static gboolean prepare_latents(CgContext *cx, const CgModel *m, const CgGenerat
            (r->init = initial_noise(s, in->init, r->normal->shape, error));
 }
 
+/* D(z) as large as the window. */
+static CgImage *decode_window(CgContext *cx, const CgModel *m, const CgGenerateSettings *s,
+                              CgTensor *z, const CgGenerateResult *r, GError **error)
+{
+    g_autoptr(CgImage) image = decode(cx, m, s->vae_tiling, z, error);
+    if (!image || (image->width == r->window.width && image->height == r->window.height))
+        return g_steal_pointer(&image);
+    return cg_image_resize(image, r->window.width, r->window.height);
+}
+
+/* GENERATED += detail * (X - D(E(X))). */
+static gboolean add_detail(CgContext *cx, const CgModel *m, const CgGenerateSettings *s,
+                           const CgGenerateInput *in, const CgGenerateResult *r, CgImage *generated,
+                           GError **error)
+{
+    const CgRect w = r->window;
+    g_autoptr(CgImage) rgb = cg_image_to_rgb(in->begin ? in->begin : in->normal);
+    g_autoptr(CgImage) whole = cg_image_crop(rgb, w.x, w.y, w.width, w.height);
+    g_autoptr(CgImage) known = decode_window(cx, m, s, r->begin ? r->begin : r->normal, r, error);
+    if (!known)
+        return FALSE;
+    const gsize count = (gsize)w.width * (gsize)w.height * 3;
+    for (gsize i = 0; i < count; i++) {
+        const double lost = (double)whole->pixels[i] - known->pixels[i];
+        const double sum = generated->pixels[i] + s->detail * lost;
+        generated->pixels[i] = (guint8)lrint(CLAMP(sum, 0, 255));
+    }
+    return TRUE;
+}
+
 gboolean cg_generate(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *s,
                      const CgGenerateInput *in, CgStepFunction after_step, void *data,
                      CgGenerateResult *r, GError **error)
@@ -242,15 +272,10 @@ gboolean cg_generate(CgDenoiser *d, const CgModel *m, const CgGenerateSettings *
     r->seconds_sample = cg_seconds() - begin;
 
     begin = cg_seconds();
-    g_autoptr(CgImage) generated = decode(cx, m, s->vae_tiling, r->fused, error);
-    r->seconds_decode = cg_seconds() - begin;
-    if (!generated)
+    g_autoptr(CgImage) generated = decode_window(cx, m, s, r->fused, r, error);
+    if (!generated || (s->detail > 0 && !add_detail(cx, m, s, in, r, generated, error)))
         return FALSE;
-    if (generated->width != r->window.width || generated->height != r->window.height) {
-        CgImage *scaled = cg_image_resize(generated, r->window.width, r->window.height);
-        cg_image_free(generated);
-        generated = scaled;
-    }
+    r->seconds_decode = cg_seconds() - begin;
     r->image = cg_paste(in->normal, generated, in->mask, r->window, s->paste, s->paste_band);
     return TRUE;
 }
@@ -277,6 +302,8 @@ void cg_generate_plan(const CgModel *m, const CgGenerateSettings *s, int width, 
     g_autoptr(CgTensor) moments = cg_vae_encode(&cx, m->vae, image);
     g_autoptr(CgTensor) latent = cg_vae_latent(m->vae, moments, NULL);
     cg_tensor_unref(cg_vae_decode(&cx, m->vae, latent));
+    if (s->detail > 0)
+        cg_tensor_unref(cg_vae_decode(&cx, m->vae, latent));
     plan->flops = plan->step_flops * (s->denoise.steps - cg_denoise_skipped(&s->denoise));
     for (int k = 0; k < CG_OP_KINDS; k++)
         plan->flops += profile.flops[k];

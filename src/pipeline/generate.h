@@ -6,6 +6,7 @@
  *     z_g      = the sampled latent, led by prompt and mask        (eq. 3)
  *     z_f      = z_g * c_m + z_i * (1 - c_m)                       (eq. 4)
  *     image    = D(z_f)                                            (eq. 5)
+ *     detail   (option) + what the autoencoder had lost of the picture
  *     paste    back into the image at its own resolution
  */
 #ifndef CG_PIPELINE_GENERATE_H
@@ -24,6 +25,10 @@ typedef struct {
     CgMaskPolicy mask_policy;
     gboolean soft_mask;
     gboolean posterior_sample; /* z_i is a (seeded) sample, not the mode */
+    /* Beyond the paper: D(z_f) is softer than a photograph. X - D(E(X)), times this, is added to
+     * it, X the picture that was begun from (NORMAL, or BEGIN in its place) at its own resolution:
+     * where nothing was changed the picture's own pixels come out with 1, also beside the mask. */
+    double detail; /* 0..1 */
     CgPasteMode paste;
     int paste_band; /* pixels; for feather and poisson */
     CgWindowMode window;

@@ -67,6 +67,7 @@ static const Key keys[] = {
     KEY(control_end, KEY_DOUBLE, 0, 1),
     KEY(guess_mode, KEY_BOOL, 0, 0),
     KEY(tighten, KEY_DOUBLE, 0, 255),
+    KEY(detail, KEY_DOUBLE, 0, 1),
     KEY(soft_mask, KEY_BOOL, 0, 0),
     KEY(posterior_sample, KEY_BOOL, 0, 0),
     KEY(vae_tiling, KEY_BOOL, 0, 0),
@@ -330,6 +331,7 @@ gboolean cg_job_settings(const CgJob *job, CgGenerateSettings *s, GError **error
     s->sample = (guint32)job->sample;
     s->soft_mask = job->soft_mask;
     s->posterior_sample = job->posterior_sample;
+    s->detail = job->detail;
     s->paste_band = job->paste_band;
     s->size = job->size;
     s->vae_tiling = job->vae_tiling;

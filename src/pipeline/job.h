@@ -20,7 +20,7 @@ typedef struct {
     char *sampler, *fuse, *mask_policy, *paste, *window; /* by name */
     gint64 seed, sample;
     int steps, clip_skip, paste_band, size;
-    double strength, guidance, eta, control_scale, control_start, control_end;
+    double strength, guidance, eta, control_scale, control_start, control_end, detail;
     gboolean guess_mode, soft_mask, posterior_sample, vae_tiling, fit_mask;
 } CgJob;
 

@@ -7,6 +7,7 @@
 #define SCALE_MIN 0.7
 #define SCALE_MAX 1.3
 #define CONTEXT   2 /* pixels around the defect that gradients at its edge are taken from */
+#define ON_OBJECT 0.9
 
 /* The defect and a little around it, in RECT of its picture. */
 static CgRect grown_bounds(const CgImage *mask)
@@ -60,8 +61,41 @@ static CgImage *lay_mask(const CgImage *normal, const CgImage *patch_mask, const
     return out;
 }
 
-void cg_crop_paste(const CgImage *normal, const CgImage *defect, const CgImage *defect_mask,
-                   CgPasteMode blend, CgRng *rng, CgSynthesis *out)
+/* Share of PATCH_MASK that lies on OBJECT with its corner at (X, Y). */
+static double share_on(const CgImage *object, const CgImage *patch_mask, int x, int y)
+{
+    gsize on = 0, all = 0;
+    for (int v = 0; v < patch_mask->height; v++)
+        for (int u = 0; u < patch_mask->width; u++) {
+            if (patch_mask->pixels[(gsize)v * (gsize)patch_mask->width + (gsize)u] < 128)
+                continue;
+            all++;
+            on += object->pixels[(gsize)(y + v) * (gsize)object->width + (gsize)(x + u)] != 0;
+        }
+    return all ? (double)on / (double)all : 1;
+}
+
+/* Where PATCH_MASK is put. */
+static CgRect draw_place(const CgImage *normal, const CgImage *object, const CgImage *patch_mask,
+                         CgRng *rng)
+{
+    CgRect best = {0, 0, patch_mask->width, patch_mask->height};
+    double most = -1;
+    for (int i = 0; i < CG_CROP_PASTE_PLACES && most < ON_OBJECT; i++) {
+        const int x = cg_rng_int(rng, 0, MAX(0, normal->width - patch_mask->width));
+        const int y = cg_rng_int(rng, 0, MAX(0, normal->height - patch_mask->height));
+        const double share = object ? share_on(object, patch_mask, x, y) : 1;
+        if (share <= most)
+            continue;
+        most = share;
+        best.x = x;
+        best.y = y;
+    }
+    return best;
+}
+
+void cg_crop_paste(const CgImage *normal, const CgImage *object, const CgImage *defect,
+                   const CgImage *defect_mask, CgPasteMode blend, CgRng *rng, CgSynthesis *out)
 {
     const CgRect r = grown_bounds(defect_mask);
     const double degrees = cg_rng_uniform(rng, 0, 360);
@@ -73,13 +107,11 @@ void cg_crop_paste(const CgImage *normal, const CgImage *defect, const CgImage *
     g_autoptr(CgImage) same = NULL;
     g_autoptr(CgImage) patch = cg_warp_expand(cut, degrees, scale, FALSE, &inside);
     g_autoptr(CgImage) patch_mask = cg_warp_expand(cut_mask, degrees, scale, FALSE, &same);
-    const int x = cg_rng_int(rng, 0, MAX(0, normal->width - patch->width));
-    const int y = cg_rng_int(rng, 0, MAX(0, normal->height - patch->height));
-    const CgRect at = {x, y, patch->width, patch->height};
+    const CgRect at = draw_place(normal, object, patch_mask, rng);
     g_autoptr(CgImage) laid = lay(normal, patch, inside, at);
-    out->mask = lay_mask(normal, patch_mask, inside, x, y);
+    out->mask = lay_mask(normal, patch_mask, inside, at.x, at.y);
     out->image = cg_paste(normal, laid, out->mask, at, blend, 0);
     out->parameters = json_pack("{s:[i, i, i, i], s:f, s:f, s:[i, i], s:s}", "source", r.x, r.y,
-                                r.width, r.height, "angle", degrees, "scale", scale, "at", x, y,
-                                "blend", cg_paste_mode_name(blend));
+                                r.width, r.height, "angle", degrees, "scale", scale, "at", at.x,
+                                at.y, "blend", cg_paste_mode_name(blend));
 }

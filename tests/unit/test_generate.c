@@ -251,6 +251,40 @@ static void low_strength_keeps_what_is_begun_from(Fixture *f, gconstpointer data
     cg_generate_result_clear(&r);
 }
 
+/* Each pixel in the mask is what it was without, plus what the autoencoder lost of the picture. */
+static void detail_adds_what_the_autoencoder_loses(Fixture *f, gconstpointer data)
+{
+    (void)data;
+    g_autoptr(GError) error = NULL;
+    CgGenerateSettings s = quick_settings();
+    CgGenerateResult plain = generate(f, &s, f->normal, f->mask);
+    s.detail = 1;
+    CgGenerateResult detailed = generate(f, &s, f->normal, f->mask);
+    const CgRect w = plain.window;
+    CgContext *cx = cg_denoiser_context(f->denoiser);
+    g_autoptr(CgTensor) decoded = cg_vae_decode(cx, f->model->vae, plain.normal);
+    g_assert_true(cg_context_ok(cx, &error));
+    g_autoptr(CgImage) small = cg_image_from_tensor(decoded, 0);
+    g_autoptr(CgImage) known = cg_image_resize(small, w.width, w.height);
+    size_t compared = 0, changed = 0;
+    for (int y = 0; y < w.height; y++)
+        for (int x = 0; x < w.width; x++) {
+            const size_t at = (size_t)(w.y + y) * (size_t)f->normal->width + (size_t)(w.x + x);
+            for (size_t c = 0; f->mask->pixels[at] && c < 3; c++) {
+                const size_t i = 3 * at + c, k = 3 * ((size_t)y * (size_t)w.width + (size_t)x) + c;
+                const int lost = f->normal->pixels[i] - known->pixels[k];
+                const int want = CLAMP(plain.image->pixels[i] + lost, 0, 255);
+                g_assert_cmpint(detailed.image->pixels[i], ==, want);
+                changed += lost != 0;
+                compared++;
+            }
+        }
+    g_assert_cmpuint(changed, >, compared / 2);
+    g_assert_cmpuint(differing_pixels(f->normal, detailed.image, f->mask, FALSE), ==, 0);
+    cg_generate_result_clear(&plain);
+    cg_generate_result_clear(&detailed);
+}
+
 static void picture_of_another_size_to_begin_from_is_refused(Fixture *f, gconstpointer data)
 {
     (void)data;
@@ -446,6 +480,7 @@ int main(int argc, char **argv)
     ADD(prompt_changes_the_result);
     ADD(given_noise_gives_the_same_picture);
     ADD(low_strength_keeps_what_is_begun_from);
+    ADD(detail_adds_what_the_autoencoder_loses);
     ADD(picture_of_another_size_to_begin_from_is_refused);
     ADD(grey_picture_stays_grey);
     ADD(large_narrow_picture_is_done_in_a_window);
