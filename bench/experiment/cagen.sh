@@ -7,12 +7,14 @@
 # - adapt: the default model's autoencoder and base are trained further on the sound images of all
 #   categories;
 # - learn: its ControlNet, from three images of each defect type, all categories in one;
-# - generate, three ways, as many images each:
+# - generate, as many images each way:
+#   "pasted": the few shots' defects cut out and pasted elsewhere on the object, no model;
 #   "cagen": masks of Perlin noise or bent from any of the few shots' masks, as in the paper;
-#   "own": masks bent from the few shots of the defect type that the prompt names;
-#   "pasted": the few shots' defects cut out and pasted elsewhere, no model, and "repainted": the same
-#   images, noise laid over the defects and taken away by the model (generate --repaint); "both" are
-#   these two together;
+#   "own": masks bent from the few shots of the defect type that the prompt names, the picture's grain
+#   added back (generate --detail 1);
+#   "repainted": the pasted images, noise laid over the defects and taken away by the model (generate
+#   --repaint), the grain added back;
+#   "mixed": these last two together;
 # - evaluate: draem alone, and with 30 % of each of these.
 #
 # Every stage goes on where it was when run again.
@@ -62,9 +64,9 @@ adapt() {
 }
 learn() {
     "$cagen" train controlnet --model base/model --controlnet "$model/controlnet" --data data \
-        --split shots.json --size 64 --whole --steps "${STEPS_CONTROLNET:-1200}" --batch 16 --lr 4e-4 \
-        --warmup 30 --lr-schedule cosine --flip --prompt-dropout 0.1 --empty-masks 0.2 --mask-weight 3 --ema 0.99 \
-        --sample-every 400 --samples 18 --guidance 3 --threads "$threads" \
+        --split shots.json --size 64 --whole --steps "${STEPS_CONTROLNET:-600}" --batch 16 --lr 4e-4 \
+        --warmup 30 --lr-schedule cosine --flip --rotate --prompt-dropout 0.1 --empty-masks 0.2 --mask-weight 3 \
+        --ema 0.98 --sample-every 150 --samples 18 --guidance 3 --threads "$threads" \
         --out controlnet $(resumed controlnet)
 }
 # parts CATEGORY: the normal images dealt out to the defect types, at most COUNT: parts/CATEGORY/DEFECT.
@@ -91,7 +93,7 @@ generate_own() { # CATEGORY
     local seed=1 part
     for part in "parts/$1"/*; do
         local defect=${part##*/}
-        generate own "$1" --normal "$part" --shape library --library "few/$1/ground_truth/$defect" \
+        generate own "$1" --detail 1 --normal "$part" --shape library --library "few/$1/ground_truth/$defect" \
             --prompt "${defect//_/ } ${1//_/ }" --defect "$defect" --seed $((seed++)) --sheet "sheet-own-$1-$defect.png"
     done
 }
@@ -103,23 +105,23 @@ generate_repainted() { # CATEGORY
             --defect-masks "few/$1/ground_truth/$defect" --category "$1" --defect "$defect" --seed $((seed++)) \
             --out "pasted/$1" >/dev/null
     done
-    generate repainted "$1" --repaint "pasted/$1" --strength "${STRENGTH:-0.5}" --seed 1 \
+    generate repainted "$1" --detail 1 --repaint "pasted/$1" --strength "${STRENGTH:-0.5}" --seed 1 \
         --sheet "sheet-repainted-$1.png"
 }
-# join CATEGORY: what was pasted and what was repainted as one folder of results.
+# join CATEGORY: what was made under masks of its own and what was repainted as one folder of results.
 join() {
     local from
-    mkdir -p "both/$1"
-    for from in pasted repainted; do
+    mkdir -p "mixed/$1"
+    for from in own repainted; do
         sed "s|\"image\":\"|&$PWD/$from/$1/|; s|\"mask\":\"|&$PWD/$from/$1/|" "$from/$1/manifest.jsonl"
-    done >"both/$1/manifest.jsonl"
+    done >"mixed/$1/manifest.jsonl"
 }
 generate_all() { # CATEGORY
     once "parts-$1" parts "$1"
     once "cagen-$1" generate_cagen "$1"
     once "own-$1" generate_own "$1"
     once "repainted-$1" generate_repainted "$1"
-    once "both-$1" join "$1"
+    once "mixed-$1" join "$1"
 }
 
 once gather gather
@@ -133,8 +135,8 @@ export cagen
 tr , '\n' <<<"$categories" | xargs -P "$threads" -I{} bash -euo pipefail -c 'generate_all {}'
 "$cagen" evaluate --data data --categories "$categories" --textures "$data/dtd-subset/images" \
     --synthetic cagen=generated --synthetic own=own --synthetic pasted=pasted --synthetic repainted=repainted \
-    --synthetic both=both \
+    --synthetic mixed=mixed \
     --split shots.json --seeds "$seeds" \
-    --methods "${METHODS:-draem,draem+pasted,draem+cagen,draem+own,draem+repainted,draem+both}" --size 64 \
+    --methods "${METHODS:-draem,draem+pasted,draem+cagen,draem+own,draem+repainted,draem+mixed}" --size 64 \
     --width "${WIDTH:-16}" --steps "${STEPS_DETECTOR:-1000}" --batch "${BATCH_DETECTOR:-4}" --lr 1e-3 --mode draem \
     --bootstrap 500 --out evaluation --jobs "$threads"
