@@ -37,6 +37,13 @@ gboolean cg_json_string(const json_t *object, const char *where, const char *key
 gboolean cg_json_int_array(const json_t *object, const char *where, const char *key, int max_count,
                            gint64 min, gint64 max, int *out, int *count, GError **error);
 
+/* The string KEY of OBJECT, borrowed; NULL where it is absent, not a string, or OBJECT no object.
+ */
+static inline const char *cg_json_text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
 /* TEXT as a JSON string literal with quotes, for building lines by hand. Free with g_free. */
 char *cg_json_quote(const char *text);
 

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/options.h"
 #include "pipeline/augment.h"
@@ -133,8 +134,7 @@ static void print_row(void *data, const json_t *row)
         json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
         putchar('\n');
     } else {
-        g_autofree char *path =
-            g_build_filename(o->out, json_string_value(json_object_get(row, "image")), NULL);
+        g_autofree char *path = g_build_filename(o->out, cg_json_text(row, "image"), NULL);
         printf("%s\n", path);
     }
     fflush(stdout);

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "cli/options.h"
@@ -381,8 +382,7 @@ static void print_row(void *data, const json_t *row)
         json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
         putchar('\n');
     } else {
-        g_autofree char *path =
-            g_build_filename(o->batch.out, json_string_value(json_object_get(row, "image")), NULL);
+        g_autofree char *path = g_build_filename(o->batch.out, cg_json_text(row, "image"), NULL);
         printf("%s\n", path);
     }
     fflush(stdout);

@@ -1,6 +1,7 @@
 #include "datasets/export-private.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "image/format.h"
@@ -159,7 +160,7 @@ static gboolean read_origin(CgExport *e, const char *folder, const char *prefix,
         g_autoptr(json_t) row = cg_json_parse(line, (size_t)(end - line), where, error);
         if (!row)
             return FALSE;
-        const char *image = json_string_value(json_object_get(row, "image"));
+        const char *image = cg_json_text(row, "image");
         if (image && g_str_has_prefix(image, prefix)) {
             json_object_set_new(row, "folder", json_string(folder));
             g_hash_table_insert(e->origin, g_strdup(image + strlen(prefix)), g_steal_pointer(&row));
@@ -193,11 +194,11 @@ static gboolean describe(const CgExport *e, CgExportItem *item)
 {
     const json_t *row =
         g_hash_table_lookup(e->origin, cg_dataset_relative(e->dataset, item->sample->image));
-    const char *prompt = json_string_value(json_object_get(row, "prompt"));
-    const char *normal = json_string_value(json_object_get(json_object_get(row, "job"), "normal"));
-    const char *folder = json_string_value(json_object_get(row, "folder"));
+    const char *prompt = cg_json_text(row, "prompt");
+    const char *normal = cg_json_text(json_object_get(row, "job"), "normal");
+    const char *folder = cg_json_text(row, "folder");
     if (!normal)
-        normal = json_string_value(json_object_get(row, "normal"));
+        normal = cg_json_text(row, "normal");
     item->prompt = prompt && *prompt ? g_strdup(prompt) : default_prompt(item->sample);
     if (normal)
         item->normal_source =
@@ -324,7 +325,7 @@ static gboolean open_out(const CgExport *e, const char *key, GError **error)
         g_autoptr(json_t) state = cg_json_load(path, error);
         if (!state)
             return FALSE;
-        if (g_strcmp0(json_string_value(json_object_get(state, "key")), key) == 0)
+        if (g_strcmp0(cg_json_text(state, "key"), key) == 0)
             return TRUE;
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "%s: holds another export (of other files, or as another format); choose "

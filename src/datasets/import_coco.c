@@ -2,6 +2,7 @@
 #include "datasets/import-private.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "image/polygon.h"
 #include "image/rle.h"
 
@@ -132,7 +133,7 @@ static gboolean add_annotation(CgAnnotated *a, GHashTable *categories, const jso
                     a->where, id);
         return FALSE;
     }
-    if (!cg_annotated_label(a, json_string_value(json_object_get(category, "name")), error))
+    if (!cg_annotated_label(a, cg_json_text(category, "name"), error))
         return FALSE;
     if (json_is_object(segmentation))
         return add_runs(a, segmentation, error);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "metrics/bootstrap.h"
 #include "metrics/report.h"
 #include "tensor/safetensors.h"
@@ -127,7 +128,7 @@ static gboolean load_values(CgResultRow *row, const json_t *values, const char *
 {
     for (guint k = 0; k < CG_COMPARED_COUNT; k++) {
         const json_t *value = json_object_get(values, cg_value_name(cg_compared[k]));
-        const char *reason = json_string_value(json_object_get(value, "undefined"));
+        const char *reason = cg_json_text(value, "undefined");
         if (!cg_json_double(value, path, "value", NAN, &row->values[k], error))
             return FALSE;
         if (isnan(row->values[k]))

@@ -251,8 +251,8 @@ static gboolean parse_json(CgTokenizer *tokenizer, const CgTokenizerFiles *files
 
     json_t *model = json_object_get(root, "model");
     json_t *entries = json_object_get(model, "vocab"), *merges = json_object_get(model, "merges");
-    const char *type = json_string_value(json_object_get(model, "type"));
-    const char *suffix = json_string_value(json_object_get(model, "end_of_word_suffix"));
+    const char *type = cg_json_text(model, "type");
+    const char *suffix = cg_json_text(model, "end_of_word_suffix");
     if (!json_is_object(entries) || !json_is_array(merges) || (type && strcmp(type, "BPE") != 0) ||
         g_strcmp0(suffix, CG_TOKENIZER_WORD_END) != 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_UNSUPPORTED,

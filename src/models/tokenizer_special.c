@@ -144,7 +144,7 @@ static gboolean add_token(CgTokenizer *tokenizer, const char *where, const char 
 static gboolean add_described(CgTokenizer *tokenizer, const char *where, const json_t *token,
                               double id, GError **error)
 {
-    const char *content = json_string_value(json_object_get(token, "content"));
+    const char *content = cg_json_text(token, "content");
     if (!content) {
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT, "%s: an added token has no \"content\"",
                     where);

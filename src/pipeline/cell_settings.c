@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "pipeline/manifest.h"
 #include "pipeline/pictures.h"
 
@@ -64,9 +65,9 @@ static json_t *synthetic_hash(const char *folder, const char *category, GError *
     GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
     for (guint i = 0; i < rows->len; i++) {
         const json_t *row = g_ptr_array_index(rows, i);
-        const char *of = json_string_value(json_object_get(row, "category"));
-        const char *image = json_string_value(json_object_get(row, "image"));
-        const char *key = json_string_value(json_object_get(row, "key"));
+        const char *of = cg_json_text(row, "category");
+        const char *image = cg_json_text(row, "image");
+        const char *key = cg_json_text(row, "key");
         if (g_strcmp0(of, category) != 0)
             continue;
         g_autofree char *line = g_strdup_printf("%s %s\n", image ? image : "", key ? key : "");

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "pipeline/manifest.h"
 
 static void clear(gpointer data)
@@ -14,15 +15,11 @@ static void clear(gpointer data)
     g_free(g->defect);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
 static char *defect_of(const json_t *row)
 {
-    const char *defect = text_of(row, "defect"), *source = text_of(row, "source");
-    if (!source || !text_of(row, "source_mask") || g_strcmp0(defect, text_of(row, "method")) != 0)
+    const char *defect = cg_json_text(row, "defect"), *source = cg_json_text(row, "source");
+    if (!source || !cg_json_text(row, "source_mask") ||
+        g_strcmp0(defect, cg_json_text(row, "method")) != 0)
         return g_strdup(defect);
     g_autofree char *folder = g_path_get_dirname(source);
     return g_path_get_basename(folder);
@@ -31,9 +28,9 @@ static char *defect_of(const json_t *row)
 /* A row of cagen augment has "normal", one of cagen generate has it in its "job". */
 static gboolean add_row(GArray *all, const char *folder, const json_t *row, GError **error)
 {
-    const char *image = text_of(row, "image"), *mask = text_of(row, "mask");
-    const char *inner = text_of(json_object_get(row, "job"), "normal");
-    const char *normal = inner ? inner : text_of(row, "normal");
+    const char *image = cg_json_text(row, "image"), *mask = cg_json_text(row, "mask");
+    const char *inner = cg_json_text(json_object_get(row, "job"), "normal");
+    const char *normal = inner ? inner : cg_json_text(row, "normal");
     if (!image || !mask || !normal) {
         g_set_error(error, CG_ERROR, CG_ERROR_FORMAT,
                     "%s/manifest.jsonl: the row of %s has no \"%s\"; give a folder that cagen "
@@ -45,7 +42,7 @@ static gboolean add_row(GArray *all, const char *folder, const json_t *row, GErr
         return FALSE;
     }
     const CgGenerated g = {cg_file_below(folder, image), cg_file_below(folder, mask),
-                           cg_file_below(folder, normal), g_strdup(text_of(row, "category")),
+                           cg_file_below(folder, normal), g_strdup(cg_json_text(row, "category")),
                            defect_of(row)};
     g_array_append_val(all, g);
     return TRUE;
@@ -62,7 +59,8 @@ GArray *cg_generated_list(const char *folder, const char *category, GError **err
         const json_t *row = g_ptr_array_index(rows, i);
         if (json_is_false(json_object_get(row, "kept")))
             continue;
-        const gboolean wanted = !category || g_strcmp0(text_of(row, "category"), category) == 0;
+        const gboolean wanted =
+            !category || g_strcmp0(cg_json_text(row, "category"), category) == 0;
         if (wanted && !add_row(all, folder, row, error))
             return NULL;
     }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/rng.h"
 #include "datasets/dataset.h"
 #include "pipeline/manifest.h"
@@ -31,11 +32,6 @@ void cg_group_free(CgGroup *g)
     g_free(g);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
 /* A picture at PATH below its data set. */
 static CgGroupImage *image_new(const char *path, const char *category)
 {
@@ -58,7 +54,7 @@ static int compare_images(gconstpointer a, gconstpointer b)
 
 static gboolean is_good(const json_t *row)
 {
-    const char *defect = text_of(row, "defect");
+    const char *defect = cg_json_text(row, "defect");
     return defect && cg_name_is_good(defect);
 }
 
@@ -67,16 +63,17 @@ static void add_rows(CgGroup *g, GPtrArray *rows, CgGroupKind kind, const char *
 {
     for (guint i = 0; i < rows->len; i++) {
         const json_t *row = g_ptr_array_index(rows, i), *job = json_object_get(row, "job");
-        if (json_is_false(json_object_get(row, "kept")) || !text_of(row, "image") ||
+        if (json_is_false(json_object_get(row, "kept")) || !cg_json_text(row, "image") ||
             is_good(row) != (kind == CG_GROUP_GOOD) ||
-            (category && g_strcmp0(category, text_of(row, "category")) != 0))
+            (category && g_strcmp0(category, cg_json_text(row, "category")) != 0))
             continue;
-        CgGroupImage *image = image_new(text_of(row, "image"), text_of(row, "category"));
-        image->image = cg_file_below(g->path, text_of(row, "image"));
-        image->mask = cg_file_below(g->path, text_of(row, "mask"));
-        image->normal = cg_file_below(g->path, text_of(job, "normal") ? text_of(job, "normal")
-                                                                      : text_of(row, "normal"));
-        image->prompt = g_strdup(text_of(row, "prompt"));
+        CgGroupImage *image = image_new(cg_json_text(row, "image"), cg_json_text(row, "category"));
+        image->image = cg_file_below(g->path, cg_json_text(row, "image"));
+        image->mask = cg_file_below(g->path, cg_json_text(row, "mask"));
+        image->normal =
+            cg_file_below(g->path, cg_json_text(job, "normal") ? cg_json_text(job, "normal")
+                                                               : cg_json_text(row, "normal"));
+        image->prompt = g_strdup(cg_json_text(row, "prompt"));
         g_ptr_array_add(g->images, image);
     }
 }

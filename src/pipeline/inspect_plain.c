@@ -2,6 +2,7 @@
  * structure; they are small. */
 #include "pipeline/inspect-private.h"
 
+#include "base/json.h"
 #include "metrics/table.h"
 #include "pipeline/classifier.h"
 #include "pipeline/detector.h"
@@ -154,7 +155,7 @@ static CgInspection *inspect_classifier(const char *path, gboolean is_file)
 
 gboolean cg_inspect_plain_folder(const char *path, const json_t *json, GPtrArray *found)
 {
-    const char *class_name = json_string_value(json_object_get(json, "_class_name"));
+    const char *class_name = cg_json_text(json, "_class_name");
     if (class_name && cg_detector_is_class_name(class_name))
         g_ptr_array_add(found, inspect_detector(path));
     else if (json_object_get(json, "architecture"))

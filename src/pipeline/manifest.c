@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static gboolean system_error(const CgManifest *m, const char *what, GError **err
 /* Takes ROW over. */
 static void remember(CgManifest *m, json_t *row)
 {
-    const char *image = json_string_value(json_object_get(row, "image"));
+    const char *image = cg_json_text(row, "image");
     g_ptr_array_add(m->rows, row);
     if (image)
         g_hash_table_insert(m->index, (char *)(guintptr)image, row);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "image/sheet.h"
 
 #include <string.h>
@@ -216,7 +217,7 @@ gboolean cg_output_is_done(const char *out, const CgManifest *m, const CgOutput 
     *done = FALSE;
     if (!row)
         return TRUE;
-    if (g_strcmp0(json_string_value(json_object_get(row, "key")), key) != 0) {
+    if (g_strcmp0(cg_json_text(row, "key"), key) != 0) {
         g_set_error(error, CG_ERROR, CG_ERROR_USAGE,
                     "%s: was made with other settings, inputs or weights; choose an empty --out",
                     image);

@@ -1,6 +1,7 @@
 #include "pipeline/overview.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "image/sheet.h"
@@ -10,17 +11,12 @@
 
 #define COLUMNS 4
 
-static const char *text_of(const json_t *row, const char *key)
-{
-    return json_string_value(json_object_get(row, key));
-}
-
 static gboolean is_wanted(const CgOverview *o, const json_t *row)
 {
     const gboolean dropped = json_is_false(json_object_get(row, "kept"));
-    return text_of(row, "image") && text_of(row, "mask") && dropped == o->dropped &&
-           (!o->category || g_strcmp0(o->category, text_of(row, "category")) == 0) &&
-           (!o->defect || g_strcmp0(o->defect, text_of(row, "defect")) == 0);
+    return cg_json_text(row, "image") && cg_json_text(row, "mask") && dropped == o->dropped &&
+           (!o->category || g_strcmp0(o->category, cg_json_text(row, "category")) == 0) &&
+           (!o->defect || g_strcmp0(o->defect, cg_json_text(row, "defect")) == 0);
 }
 
 /* The rows that fit, thinned out evenly to at most o->count. Borrowed from ROWS. */
@@ -42,9 +38,9 @@ static GPtrArray *choose(const CgOverview *o, GPtrArray *rows, guint *found)
 /* The normal image of ROW: where the job had it. NULL when nothing is said. */
 static char *normal_path(const CgOverview *o, const json_t *row)
 {
-    const char *path = text_of(json_object_get(row, "job"), "normal");
+    const char *path = cg_json_text(json_object_get(row, "job"), "normal");
     if (!path)
-        path = text_of(row, "normal");
+        path = cg_json_text(row, "normal");
     if (!path)
         return NULL;
     return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(o->folder, path, NULL);
@@ -74,19 +70,19 @@ static CgImage *shrink(CgImage *image, int cell)
 
 static char *row_caption(const json_t *row)
 {
-    const char *prompt = text_of(row, "prompt"), *method = text_of(row, "method");
-    const char *defect = text_of(row, "defect"), *reason = text_of(row, "reason");
+    const char *prompt = cg_json_text(row, "prompt"), *method = cg_json_text(row, "method");
+    const char *defect = cg_json_text(row, "defect"), *reason = cg_json_text(row, "reason");
     const char *what = prompt ? prompt : method ? method : defect ? defect : "result";
     return reason ? g_strdup_printf("%s\n%s", what, reason)
-                  : g_strdup_printf("%s\n%s", what, text_of(row, "image"));
+                  : g_strdup_printf("%s\n%s", what, cg_json_text(row, "image"));
 }
 
 /* The cells of ROW; what they show goes to IMAGES, what they say to TEXTS. */
 static gboolean draw_row(const CgOverview *o, const json_t *row, GPtrArray *images,
                          GPtrArray *texts, CgSheetCell cells[COLUMNS], GError **error)
 {
-    g_autofree char *image_path = g_build_filename(o->folder, text_of(row, "image"), NULL);
-    g_autofree char *mask_path = g_build_filename(o->folder, text_of(row, "mask"), NULL);
+    g_autofree char *image_path = g_build_filename(o->folder, cg_json_text(row, "image"), NULL);
+    g_autofree char *mask_path = g_build_filename(o->folder, cg_json_text(row, "mask"), NULL);
     g_autoptr(CgImage) made = cg_image_load(image_path, NULL, error);
     g_autoptr(CgImage) mask = made ? cg_image_load_mask(mask_path, error) : NULL;
     if (!mask)

@@ -60,12 +60,12 @@ static void read_rows(Compared *c, const json_t *rows)
     c->fewest_seeds = G_MAXUINT;
     for (gsize i = 0; i < json_array_size(rows); i++) {
         json_t *row = json_array_get(rows, i);
-        const View view = {cg_page_text(row, "mode"),
+        const View view = {cg_json_text(row, "mode"),
                            json_is_true(json_object_get(row, "without_few_shot"))};
         const guint seeds = (guint)json_integer_value(json_object_get(row, "seeds"));
         g_hash_table_insert(c->rows,
-                            row_key(cg_page_text(row, "category"), cg_page_text(row, "method"),
-                                    &view, cg_page_text(row, "measure")),
+                            row_key(cg_json_text(row, "category"), cg_json_text(row, "method"),
+                                    &view, cg_json_text(row, "measure")),
                             row);
         c->published = c->published || json_object_get(row, "paper");
         c->fewest_seeds = MIN(c->fewest_seeds, seeds);

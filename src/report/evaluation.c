@@ -25,7 +25,7 @@ void cg_page_per_cent(GString *out, const json_t *value)
 {
     const double v = cg_page_number(value, "value");
     const double low = cg_page_number(value, "low"), high = cg_page_number(value, "high");
-    const char *reason = cg_page_text(value, "undefined");
+    const char *reason = cg_json_text(value, "undefined");
     if (isfinite(v)) {
         g_string_append_printf(out, "%.1f", 100 * v);
     } else {
@@ -52,7 +52,7 @@ static void add_published(GString *out, const char *category)
 
 static void add_measure_row(GString *out, const json_t *row, gboolean published)
 {
-    const char *category = cg_page_text(row, "category"), *defect = cg_page_text(row, "defect");
+    const char *category = cg_json_text(row, "category"), *defect = cg_json_text(row, "defect");
     const gboolean without = json_is_true(json_object_get(row, "without_few_shot"));
     const json_t *values = json_object_get(row, "values");
     g_string_append(out,
@@ -76,7 +76,7 @@ static void add_measure_row(GString *out, const json_t *row, gboolean published)
 
 static gboolean has_mode(const json_t *row, const char *mode)
 {
-    return g_strcmp0(cg_page_text(row, "mode"), mode) == 0;
+    return g_strcmp0(cg_json_text(row, "mode"), mode) == 0;
 }
 
 static void add_measure_head(GString *out, gboolean published)
@@ -94,7 +94,7 @@ static void add_measure_head(GString *out, gboolean published)
 static gboolean any_published(const json_t *rows)
 {
     for (gsize i = 0; i < json_array_size(rows); i++) {
-        const char *category = cg_page_text(json_array_get(rows, i), "category");
+        const char *category = cg_json_text(json_array_get(rows, i), "category");
         if (category && cg_published_find(category))
             return TRUE;
     }
@@ -159,7 +159,7 @@ static void add_curves(GString *out, const json_t *json, const char *mode, const
     g_autoptr(GPtrArray) numbers = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     for (gsize i = 0; i < json_array_size(rows) && count < MAX_LINES; i++) {
         const json_t *row = json_array_get(rows, i), *curves = json_object_get(row, "curves");
-        if (!has_mode(row, mode) || cg_page_text(row, "defect") ||
+        if (!has_mode(row, mode) || cg_json_text(row, "defect") ||
             json_is_true(json_object_get(row, "without_few_shot")))
             continue;
         GArray *x = g_array_new(FALSE, FALSE, sizeof(double));
@@ -167,7 +167,7 @@ static void add_curves(GString *out, const json_t *json, const char *mode, const
         g_ptr_array_add(numbers, x);
         g_ptr_array_add(numbers, y);
         if (read_curve(json_object_get(curves, key), x, y))
-            lines[count++] = (CgLine){.name = cg_page_text(row, "category"),
+            lines[count++] = (CgLine){.name = cg_json_text(row, "category"),
                                       .x = (const double *)(const void *)x->data,
                                       .y = (const double *)(const void *)y->data,
                                       .count = x->len};
@@ -229,7 +229,7 @@ gboolean cg_page_add_evaluation(CgPage *page, const char *path, GError **error)
     g_autoptr(json_t) json = cg_json_load(file, error);
     if (!json)
         return FALSE;
-    const char *category = cg_page_text(json, "category"), *method = cg_page_text(json, "method");
+    const char *category = cg_json_text(json, "category"), *method = cg_json_text(json, "method");
     cg_page_heading(out, method ? method : category ? category : "Measures of", path);
     const gboolean compared = json_object_get(json, "methods") != NULL;
     const gboolean found = compared ? cg_page_add_comparison(out, json, is_folder ? path : NULL)

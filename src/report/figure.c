@@ -55,7 +55,7 @@ gboolean cg_page_add_figure(CgPage *page, const char *path, GError **error)
     g_autoptr(json_t) json = cg_json_load(file, error);
     if (!json)
         return FALSE;
-    return g_strcmp0(cg_page_text(json, "format"), "cagen quality") == 0
+    return g_strcmp0(cg_json_text(json, "format"), "cagen quality") == 0
                ? cg_page_add_quality(page, json, file, error)
                : cg_page_add_plane(page, json, file, error);
 }
@@ -134,7 +134,7 @@ static void add_mark(GString *out, guint group, double x, double y, double r)
 
 static const char *group_name(const json_t *json, guint group)
 {
-    const char *name = cg_page_text(json_array_get(json_object_get(json, "groups"), group), "name");
+    const char *name = cg_json_text(json_array_get(json_object_get(json, "groups"), group), "name");
     return name ? name : "";
 }
 
@@ -143,9 +143,9 @@ static void add_group_class(GString *out, const json_t *json, guint group)
 {
     const json_t *groups = json_object_get(json, "groups");
     guint colour = 0;
-    const char *role = cg_page_text(json_array_get(groups, group), "role");
+    const char *role = cg_json_text(json_array_get(groups, group), "role");
     for (guint i = 0; i < group; i++)
-        colour += g_strcmp0(cg_page_text(json_array_get(groups, i), "role"), "synthetic") == 0;
+        colour += g_strcmp0(cg_json_text(json_array_get(groups, i), "role"), "synthetic") == 0;
     if (g_strcmp0(role, "good") == 0 || g_strcmp0(role, "real") == 0)
         g_string_append(out, role);
     else
@@ -299,7 +299,7 @@ static void add_numbers(GString *out, const json_t *json)
     for (gsize i = 0; i < json_array_size(groups); i++) {
         const json_t *group = json_array_get(groups, i);
         g_string_append(out, "<tr><th scope=\"row\">");
-        cg_html_text(out, cg_page_text(group, "name"));
+        cg_html_text(out, cg_json_text(group, "name"));
         g_string_append(out, "</th>");
         cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
                             json_integer_value(json_object_get(group, "count")));
@@ -315,7 +315,7 @@ static void add_numbers(GString *out, const json_t *json)
                     "Real neighbours: share of real defects among the nearest real pictures. "
                     "Centroid: distance of means, the good pictures' "
                     "being 1. Features: ");
-    cg_html_text(out, cg_page_text(json, "features"));
+    cg_html_text(out, cg_json_text(json, "features"));
     g_string_append_printf(out, ". Divergence of the plane %.3f, its trustworthiness %.3f.</p>\n",
                            cg_page_number(json, "divergence"),
                            cg_page_number(json, "trustworthiness"));

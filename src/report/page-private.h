@@ -2,10 +2,9 @@
 #ifndef CG_REPORT_PAGE_PRIVATE_H
 #define CG_REPORT_PAGE_PRIVATE_H
 
+#include "base/json.h"
 #include "image/image.h"
 #include "report/page.h"
-
-#include <jansson.h>
 
 struct CgPage {
     char *title;
@@ -67,11 +66,6 @@ void cg_page_estimate_cell(GString *out, const json_t *value);
 /* Licences and notes that lie in FOLDER. */
 void cg_page_add_licences(CgPage *page, const char *folder);
 
-/* KEY of OBJECT as text; NULL when it is none. */
-static inline const char *cg_page_text(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
 /* KEY of OBJECT as a number; NaN when it is none. */
 double cg_page_number(const json_t *object, const char *key);
 

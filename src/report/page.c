@@ -173,7 +173,7 @@ gboolean cg_page_add(CgPage *page, const char *path, GError **error)
     g_autoptr(json_t) json = cg_json_load(path, error);
     if (!json)
         return FALSE;
-    const char *format = cg_page_text(json, "format");
+    const char *format = cg_json_text(json, "format");
     const gboolean is_figure =
         g_strcmp0(format, "cagen likeness") == 0 || g_strcmp0(format, "cagen quality") == 0;
     return cg_page_add_part(page, is_figure ? CG_PAGE_FIGURE : CG_PAGE_EVALUATION, path, error);

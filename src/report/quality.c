@@ -30,9 +30,9 @@ static void add_rows(GString *out, const json_t *rows, const gboolean *shown)
     for (gsize i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         g_string_append(out, "<tr><th scope=\"row\">");
-        cg_html_text(out, cg_page_text(row, "group"));
+        cg_html_text(out, cg_json_text(row, "group"));
         g_string_append(out, "</th>");
-        cg_html_cell(out, cg_page_text(row, "view"));
+        cg_html_cell(out, cg_json_text(row, "view"));
         cg_html_number_cell(out, "%" JSON_INTEGER_FORMAT,
                             json_integer_value(json_object_get(row, "count")));
         for (gsize m = 0; m < G_N_ELEMENTS(measures); m++)
@@ -67,7 +67,7 @@ static void add_notes(GString *out, const json_t *json)
                          "smaller is nearer. Intervals are of 95 %. Fréchet distances grow as "
                          "groups shrink: compare groups of one size. Window: the square around "
                          "the mask; masked: of it, what is in the mask. Features: ");
-    cg_html_text(out, cg_page_text(json, "features"));
+    cg_html_text(out, cg_json_text(json, "features"));
     g_string_append(out, ".");
     if (json_is_integer(classes))
         g_string_append_printf(out,
@@ -77,7 +77,7 @@ static void add_notes(GString *out, const json_t *json)
                                json_integer_value(classes));
     if (lpips) {
         g_string_append(out, " IC-LPIPS: ");
-        cg_html_text(out, cg_page_text(lpips, "network"));
+        cg_html_text(out, cg_json_text(lpips, "network"));
         g_string_append_printf(out,
                                " at %" JSON_INTEGER_FORMAT
                                " pixels, around %zu pictures; larger is more diverse.",

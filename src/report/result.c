@@ -8,7 +8,7 @@
 
 gboolean cg_page_row_is_result(const json_t *row)
 {
-    return cg_page_text(row, "image") && cg_page_text(row, "mask");
+    return cg_json_text(row, "image") && cg_json_text(row, "mask");
 }
 
 gboolean cg_page_row_is_dropped(const json_t *row)
@@ -18,8 +18,8 @@ gboolean cg_page_row_is_dropped(const json_t *row)
 
 const char *cg_page_row_how(const json_t *row)
 {
-    const char *prompt = cg_page_text(row, "prompt"), *method = cg_page_text(row, "method");
-    const char *defect = cg_page_text(row, "defect");
+    const char *prompt = cg_json_text(row, "prompt"), *method = cg_json_text(row, "method");
+    const char *defect = cg_json_text(row, "defect");
     return prompt ? prompt : method ? method : defect ? defect : "result";
 }
 
@@ -33,8 +33,8 @@ void cg_page_result_clear(CgPageResult *r)
 
 static CgImage *load_normal(const char *folder, const json_t *row, const CgImage *made)
 {
-    const char *inner = cg_page_text(json_object_get(row, "job"), "normal");
-    const char *normal = inner ? inner : cg_page_text(row, "normal");
+    const char *inner = cg_json_text(json_object_get(row, "job"), "normal");
+    const char *normal = inner ? inner : cg_json_text(row, "normal");
     g_autofree char *path = normal ? cg_file_below(folder, normal) : NULL;
     g_autoptr(CgImage) image = path ? cg_image_load(path, NULL, NULL) : NULL;
     if (!image || image->width != made->width || image->height != made->height)
@@ -44,8 +44,8 @@ static CgImage *load_normal(const char *folder, const json_t *row, const CgImage
 
 gboolean cg_page_result_load(const char *folder, const json_t *row, CgPageResult *r, GError **error)
 {
-    g_autofree char *image_path = cg_file_below(folder, cg_page_text(row, "image"));
-    g_autofree char *mask_path = cg_file_below(folder, cg_page_text(row, "mask"));
+    g_autofree char *image_path = cg_file_below(folder, cg_json_text(row, "image"));
+    g_autofree char *mask_path = cg_file_below(folder, cg_json_text(row, "mask"));
     *r = (CgPageResult){0};
     g_auto(CgPageResult) found = {.made = cg_image_load(image_path, NULL, error)};
     if (!found.made || !(found.mask = cg_image_load_mask(mask_path, error)))

@@ -46,9 +46,9 @@ static void add_score(GString *out, double value, const char *format)
 static void add_row(GString *out, const json_t *row, int outside)
 {
     const json_t *scores = json_object_get(row, "scores");
-    const char *reason = cg_page_text(row, "reason");
+    const char *reason = cg_json_text(row, "reason");
     g_string_append(out, "<tr><th scope=\"row\"><code>");
-    cg_html_text(out, cg_page_text(row, "image"));
+    cg_html_text(out, cg_json_text(row, "image"));
     g_string_append(out, "</code></th>");
     cg_html_cell(out, cg_page_row_how(row));
     add_score(out, cg_page_number(scores, "obedience"), "%.2f");

@@ -40,7 +40,7 @@ static void add_caption(GString *out, const json_t *row, const CgPageResult *r)
     g_string_append(out, "<figcaption><strong>");
     cg_html_text(out, cg_page_row_how(row));
     g_string_append(out, "</strong><code>");
-    cg_html_text(out, cg_page_text(row, "image"));
+    cg_html_text(out, cg_json_text(row, "image"));
     g_string_append(out, "</code><ul class=\"scores\">");
     add_scores(out, row);
     if (outside > 0)
@@ -54,7 +54,7 @@ static void add_caption(GString *out, const json_t *row, const CgPageResult *r)
 static gboolean add_pictures(GString *out, const CgPage *page, const json_t *row,
                              const CgPageResult *r, GError **error)
 {
-    const char *name = cg_page_text(row, "image");
+    const char *name = cg_json_text(row, "image");
     g_autoptr(CgImage) red = tint(r->mask);
     g_autofree char *made_alt = g_strdup_printf("result: %s, %s", cg_page_row_how(row), name);
     g_string_append(out, r->normal ? "<div class=\"compare\">" : "<div class=\"compare alone\">");
@@ -128,7 +128,7 @@ static void kind_free(gpointer data)
 
 static Kind *find_kind(GPtrArray *kinds, const json_t *row)
 {
-    const char *category = cg_page_text(row, "category"), *defect = cg_page_text(row, "defect");
+    const char *category = cg_json_text(row, "category"), *defect = cg_json_text(row, "defect");
     g_autofree char *name =
         g_strdup_printf("%s, %s", category ? category : "-", defect ? defect : "-");
     for (guint i = 0; i < kinds->len; i++) {
@@ -284,8 +284,8 @@ static void add_provenance(CgPage *page, const char *path, const GPtrArray *rows
 /* By defect, so that what is taken evenly is of all of them. */
 static int compare_rows(gconstpointer a, gconstpointer b)
 {
-    return strcmp(cg_page_text(*(json_t *const *)a, "image"),
-                  cg_page_text(*(json_t *const *)b, "image"));
+    return strcmp(cg_json_text(*(json_t *const *)a, "image"),
+                  cg_json_text(*(json_t *const *)b, "image"));
 }
 
 gboolean cg_page_add_generated(CgPage *page, const char *path, GError **error)
